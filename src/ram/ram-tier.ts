@@ -1,0 +1,341 @@
+import type { Item } from '../item.ts';
+import { Arena, HEADER_BYTES, NOWHERE, type Mover } from './arena.ts';
+
+/** Bytes of the parallel arrays per slot, the hash index and the ghost table included. */
+const SLOT_BYTES = 4 * 9 + 8 + 3 + 4 * 2 + 4;
+/**
+ * Bytes of budget per slot. The number of slots is fixed at start, so that nothing is ever rehashed
+ * while clients wait; items smaller than this on average run out of slots before they run out of arena.
+ */
+const BUDGET_PER_SLOT = 192;
+const MAX_FREQUENCY = 3;
+const FREQUENCY_MASK = 3;
+const ABSENT_BIT = 4;
+const OUT_OF_LINE_BIT = 8;
+
+/** What the RAM tier holds and has done. */
+export interface RamStats {
+  /** Bytes the tier may use and never exceeds. */
+  readonly limitBytes: number;
+  /** Bytes of keys, values and bookkeeping in use now. */
+  readonly usedBytes: number;
+  readonly items: number;
+  readonly absent: number;
+  readonly evictions: number;
+}
+
+/**
+ * The RAM tier: the newest state of the keys used lately, present or known absent, in a fixed
+ * amount of memory. S3-FIFO (Yang et al., SOSP 2023) over a log-structured arena: new entries go
+ * to a small queue (a tenth of the arena); those that are used again move to the main queue when
+ * their segment is evicted, the rest leave only a fingerprint in the ghost table, which sends them
+ * straight to the main queue should they come back.
+ *
+ * An entry is a slot: a row of typed arrays for what is known and a record in the arena for the
+ * bytes of key and value. There is no JavaScript object per item, so the garbage collector has
+ * nothing to walk and the memory in use is what is counted.
+ *
+ * It is authoritative: what it holds is never older than what was stored. Slots and views are valid
+ * only until the next call that may change the tier.
+ */
+export class RamTier implements Mover {
+  readonly #slots: number;
+  readonly #arena: Arena;
+  readonly #index: Uint32Array;
+  readonly #mask: number;
+  readonly #ghost: Uint32Array;
+  readonly #ghostMask: number;
+  readonly #hashes: Uint32Array;
+  readonly #at: Uint32Array;
+  readonly #lengths: Uint32Array;
+  readonly #flags: Uint32Array;
+  readonly #expiresAt: Uint32Array;
+  readonly #storedAt: Uint32Array;
+  readonly #placeSegment: Uint32Array;
+  readonly #placeOffset: Uint32Array;
+  readonly #placeSize: Uint32Array;
+  readonly #cas: Float64Array;
+  readonly #keyLengths: Uint8Array;
+  readonly #state: Uint8Array;
+  readonly #ttlShift: Uint8Array;
+  #freeSlot = NOWHERE;
+  #neverUsed = 0;
+  #used = 0;
+  #absent = 0;
+  #evictions = 0;
+  readonly #limitBytes: number;
+
+  /** `bytes` is a bound on everything the tier allocates; too few for four segments = an empty tier. */
+  constructor(bytes: number) {
+    this.#limitBytes = bytes;
+    this.#slots = Math.max(16, Math.floor(bytes / BUDGET_PER_SLOT));
+    this.#arena = new Arena(bytes - this.#slots * SLOT_BYTES, this);
+    const capacity = this.#arena.enabled ? this.#slots : 0;
+    const buckets = 2 ** Math.ceil(Math.log2(Math.max(16, capacity * 1.34)));
+    this.#index = new Uint32Array(buckets);
+    this.#mask = buckets - 1;
+    const ghosts = 2 ** Math.floor(Math.log2(Math.max(16, capacity)));
+    this.#ghost = new Uint32Array(ghosts);
+    this.#ghostMask = ghosts - 1;
+    this.#hashes = new Uint32Array(capacity);
+    this.#at = new Uint32Array(capacity);
+    this.#lengths = new Uint32Array(capacity);
+    this.#flags = new Uint32Array(capacity);
+    this.#expiresAt = new Uint32Array(capacity);
+    this.#storedAt = new Uint32Array(capacity);
+    this.#placeSegment = new Uint32Array(capacity);
+    this.#placeOffset = new Uint32Array(capacity);
+    this.#placeSize = new Uint32Array(capacity);
+    this.#cas = new Float64Array(capacity);
+    this.#keyLengths = new Uint8Array(capacity);
+    this.#state = new Uint8Array(capacity);
+    this.#ttlShift = new Uint8Array(capacity);
+  }
+
+  /** The slot of a key, or -1. */
+  find(hash: number, key: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const index = this.#index;
+    const mask = this.#mask;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const entry = index[i]!;
+      if (entry === 0) return -1;
+      const slot = entry - 1;
+      if (this.#hashes[slot] === hash && this.#keyLengths[slot] === length && this.#sameKey(slot, key, start, length)) {
+        return slot;
+      }
+    }
+  }
+
+  /** Counts a use: what is used outlives what is not. */
+  touched(slot: number): void {
+    const state = this.#state[slot]!;
+    if ((state & FREQUENCY_MASK) < MAX_FREQUENCY) this.#state[slot] = state + 1;
+  }
+
+  isAbsent(slot: number): boolean {
+    return (this.#state[slot]! & ABSENT_BIT) !== 0;
+  }
+
+  flags(slot: number): number {
+    return this.#flags[slot]!;
+  }
+
+  expiresAt(slot: number): number {
+    return this.#expiresAt[slot]!;
+  }
+
+  cas(slot: number): number {
+    return this.#cas[slot]!;
+  }
+
+  length(slot: number): number {
+    return this.#lengths[slot]!;
+  }
+
+  /** The buffer in which the value lies, from `valueStart(slot)` for `length(slot)` bytes. */
+  valueBuffer(slot: number): Buffer {
+    return this.#arena.buffer(this.#at[slot]!);
+  }
+
+  valueStart(slot: number): number {
+    return this.#arena.offset(this.#at[slot]!) + HEADER_BYTES + this.#keyLengths[slot]!;
+  }
+
+  /** The item in a slot that is not absent; its value is a view, valid until the tier changes. */
+  item(slot: number): Item {
+    const start = this.valueStart(slot);
+    const length = this.#lengths[slot]!;
+    return {
+      flags: this.#flags[slot]!,
+      expiresAt: this.#expiresAt[slot]!,
+      storedAt: this.#storedAt[slot]!,
+      cas: this.#cas[slot]!,
+      ttlShift: this.#ttlShift[slot]!,
+      length,
+      value: this.valueBuffer(slot).subarray(start, start + length),
+      place:
+        (this.#state[slot]! & OUT_OF_LINE_BIT) !== 0
+          ? { segment: this.#placeSegment[slot]!, offset: this.#placeOffset[slot]!, size: this.#placeSize[slot]! }
+          : undefined,
+    };
+  }
+
+  /**
+   * Remembers the newest state of a key: an item with its value, or undefined for absent. Returns
+   * false, and forgets the key, when it is too large to be kept.
+   */
+  put(hash: number, key: Uint8Array, start: number, end: number, item: Item | undefined): boolean {
+    const keyLength = end - start;
+    const length = item === undefined ? 0 : item.length;
+    const size = this.#arena.sizeOf(keyLength + length);
+    let slot = this.find(hash, key, start, end);
+    if (!this.#arena.fits(size) || (item !== undefined && item.value === undefined)) {
+      if (slot >= 0) this.#free(slot);
+      return false;
+    }
+    let frequency = 0;
+    if (slot >= 0) {
+      frequency = Math.min(MAX_FREQUENCY, (this.#state[slot]! & FREQUENCY_MASK) + 1);
+      if (this.isAbsent(slot)) this.#absent--;
+      if (this.#arena.capacity(this.#at[slot]!) < size) {
+        // Unhooked before allocating: an eviction on the way must not find and free this slot.
+        this.#arena.discard(this.#at[slot]!);
+        this.#at[slot] = NOWHERE;
+        this.#at[slot] = this.#arena.allocate(slot, size, false);
+        this.#writeKey(slot, key, start, keyLength);
+      }
+    } else {
+      slot = this.#takeSlot();
+      this.#at[slot] = NOWHERE;
+      this.#hashes[slot] = hash;
+      this.#keyLengths[slot] = keyLength;
+      const cell = hash & this.#ghostMask;
+      const known = this.#ghost[cell] === hash;
+      if (known) this.#ghost[cell] = 0;
+      this.#at[slot] = this.#arena.allocate(slot, size, known);
+      this.#writeKey(slot, key, start, keyLength);
+      this.#link(slot, hash);
+      this.#used++;
+    }
+    this.#lengths[slot] = length;
+    if (item === undefined) {
+      this.#state[slot] = frequency | ABSENT_BIT;
+      this.#absent++;
+      this.#expiresAt[slot] = 0;
+      return true;
+    }
+    this.#flags[slot] = item.flags;
+    this.#storedAt[slot] = item.storedAt;
+    this.#cas[slot] = item.cas;
+    this.#state[slot] = frequency;
+    this.setExpiry(slot, item.expiresAt, item.ttlShift);
+    const place = item.place;
+    if (place !== undefined) this.setPlace(slot, place.segment, place.offset, place.size);
+    if (item.value !== undefined) this.valueBuffer(slot).set(item.value, this.valueStart(slot));
+    return true;
+  }
+
+  setExpiry(slot: number, expiresAt: number, ttlShift: number): void {
+    this.#expiresAt[slot] = expiresAt;
+    this.#ttlShift[slot] = ttlShift;
+  }
+
+  /** The item's value now lies elsewhere in the value log. */
+  setPlace(slot: number, segment: number, offset: number, size: number): void {
+    this.#state[slot] = this.#state[slot]! | OUT_OF_LINE_BIT;
+    this.#placeSegment[slot] = segment;
+    this.#placeOffset[slot] = offset;
+    this.#placeSize[slot] = size;
+  }
+
+  /** Forgets a key; nothing is known about it any more. */
+  forget(hash: number, key: Uint8Array, start: number, end: number): void {
+    const slot = this.find(hash, key, start, end);
+    if (slot >= 0) this.#free(slot);
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#arena.clear();
+    this.#index.fill(0);
+    this.#freeSlot = NOWHERE;
+    this.#neverUsed = 0;
+    this.#used = 0;
+    this.#absent = 0;
+  }
+
+  stats(): RamStats {
+    return {
+      limitBytes: this.#limitBytes,
+      usedBytes: this.#arena.usedBytes + this.#used * SLOT_BYTES,
+      items: this.#used - this.#absent,
+      absent: this.#absent,
+      evictions: this.#evictions,
+    };
+  }
+
+  /** Arena callback: does this slot still live at this address? */
+  livesAt(slot: number, address: number): boolean {
+    return this.#at[slot] === address;
+  }
+
+  /** Arena callback: shall this slot survive the eviction of its segment? Spends one use. */
+  survives(slot: number, fromMain: boolean): boolean {
+    const state = this.#state[slot]!;
+    if ((state & FREQUENCY_MASK) === 0) return false;
+    this.#state[slot] = fromMain ? state - 1 : state & ~FREQUENCY_MASK;
+    return true;
+  }
+
+  /** Arena callback: the record of a surviving slot was copied. */
+  moved(slot: number, address: number): void {
+    this.#at[slot] = address;
+  }
+
+  /** Arena callback: the slot's record is gone. */
+  evicted(slot: number): void {
+    const hash = this.#hashes[slot]!;
+    this.#ghost[hash & this.#ghostMask] = hash;
+    if (!this.isAbsent(slot)) this.#evictions++;
+    this.#at[slot] = NOWHERE;
+    this.#free(slot);
+  }
+
+  #sameKey(slot: number, key: Uint8Array, start: number, length: number): boolean {
+    const address = this.#at[slot]!;
+    const bytes = this.#arena.buffer(address);
+    const from = this.#arena.offset(address) + HEADER_BYTES;
+    for (let i = 0; i < length; i++) if (bytes[from + i] !== key[start + i]) return false;
+    return true;
+  }
+
+  #writeKey(slot: number, key: Uint8Array, start: number, length: number): void {
+    const address = this.#at[slot]!;
+    const bytes = this.#arena.buffer(address);
+    const to = this.#arena.offset(address) + HEADER_BYTES;
+    for (let i = 0; i < length; i++) bytes[to + i] = key[start + i]!;
+  }
+
+  #takeSlot(): number {
+    while (this.#freeSlot === NOWHERE && this.#neverUsed === this.#slots) this.#arena.evict();
+    if (this.#freeSlot === NOWHERE) return this.#neverUsed++;
+    const slot = this.#freeSlot;
+    this.#freeSlot = this.#lengths[slot]!;
+    return slot;
+  }
+
+  #link(slot: number, hash: number): void {
+    const index = this.#index;
+    let i = hash & this.#mask;
+    while (index[i] !== 0) i = (i + 1) & this.#mask;
+    index[i] = slot + 1;
+  }
+
+  #free(slot: number): void {
+    if (this.#at[slot] !== NOWHERE) this.#arena.discard(this.#at[slot]!);
+    this.#unlink(slot);
+    this.#used--;
+    if (this.isAbsent(slot)) this.#absent--;
+    this.#state[slot] = 0;
+    this.#at[slot] = NOWHERE;
+    this.#lengths[slot] = this.#freeSlot;
+    this.#freeSlot = slot;
+  }
+
+  /** Deletes from the open-addressing index by shifting back what would no longer be found. */
+  #unlink(slot: number): void {
+    const index = this.#index;
+    const mask = this.#mask;
+    let hole = this.#hashes[slot]! & mask;
+    while (index[hole] !== slot + 1) hole = (hole + 1) & mask;
+    for (let i = (hole + 1) & mask; index[i] !== 0; i = (i + 1) & mask) {
+      const home = this.#hashes[index[i]! - 1]! & mask;
+      if (((i - home) & mask) >= ((i - hole) & mask)) {
+        index[hole] = index[i]!;
+        hole = i;
+      }
+    }
+    index[hole] = 0;
+  }
+}
