@@ -1,0 +1,46 @@
+import type { Item } from '../item.ts';
+import type { RecordWrite } from './value-log.ts';
+
+/** Who is told when what it staged is in the log, or that it is not. */
+export interface CommitWaiter {
+  committed(error: Error | undefined): void;
+}
+
+/**
+ * Mutations that will be written together: group commit. Later ones of the same key replace earlier
+ * ones, so a hot key costs one row per batch.
+ */
+export class CommitGroup {
+  /** Newest state by key (latin1); null = deleted. */
+  readonly entries: Map<string, Item | null> = new Map();
+  readonly records: Map<string, RecordWrite> = new Map();
+  /** Keys to list in the TTL index, by deadline * 32 + shift. */
+  readonly hints: Map<number, string[]> = new Map();
+  /** Index rows that change: a new value, or undefined to delete. */
+  readonly dueRows: { key: Buffer; value: Buffer | undefined }[] = [];
+  readonly waiters: CommitWaiter[] = [];
+  /** Bytes of keys and values staged, for back-pressure. */
+  bytes = 0;
+  /** Mutations staged, coalesced ones included. */
+  mutations = 0;
+  /** The state row must be written even if no item changed. */
+  stateChanged = false;
+
+  get isEmpty(): boolean {
+    return this.entries.size === 0 && this.dueRows.length === 0 && !this.stateChanged;
+  }
+
+  hint(deadline: number, shift: number, key: string): void {
+    const bucket = deadline * 32 + shift;
+    const keys = this.hints.get(bucket);
+    if (keys === undefined) this.hints.set(bucket, [key]);
+    else keys.push(key);
+  }
+
+  /** Earliest deadline among the hints; Infinity without any. */
+  earliestHint(): number {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const bucket of this.hints.keys()) earliest = Math.min(earliest, Math.floor(bucket / 32));
+    return earliest;
+  }
+}

@@ -1,0 +1,81 @@
+import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, TugelaError } from '../errors.ts';
+import { syncDirectory } from './value-log.ts';
+
+/** Version of everything under the directory. A store of a higher one is refused (docs/storage-format.md). */
+export const FORMAT_VERSION = 1;
+
+const FORMAT_FILE = 'TUGELA';
+const OWNER_FILE = 'OWNER';
+const FORMAT_TEXT = /^tugela-ts store\nformat (\d+)\n/;
+
+/**
+ * Makes sure that a directory is, or can become, a store: it must not exist, be empty, or say of
+ * itself that it is a store of a format we know. Anything else is refused and left untouched. With
+ * `mustExist` it must be a store already.
+ *
+ * @throws TugelaError TUGELA_STORE_FOREIGN, TUGELA_STORE_FORMAT, TUGELA_STORE_FAILED
+ */
+export async function prepareDirectory(directory: string, mustExist: boolean): Promise<void> {
+  let names: string[];
+  try {
+    if (!mustExist) await mkdir(directory, { recursive: true, mode: 0o700 });
+    names = (await readdir(directory)).filter((name) => name !== 'lost+found');
+  } catch (cause) {
+    throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}`, { cause });
+  }
+  if (names.length === 0 && mustExist) {
+    throw new TugelaError('TUGELA_STORE_FOREIGN', `Cannot open store at ${directory}: the directory is empty`);
+  }
+  if (names.length === 0) {
+    await writeDurably(directory, FORMAT_FILE, `tugela-ts store\nformat ${FORMAT_VERSION}\n`);
+    return;
+  }
+  if (!names.includes(FORMAT_FILE)) {
+    throw new TugelaError(
+      'TUGELA_STORE_FOREIGN',
+      `Cannot open store at ${directory}: it is not empty and not a tugela-ts store (no file ${FORMAT_FILE}); name an empty or new directory`,
+    );
+  }
+  const match = FORMAT_TEXT.exec(await readFile(join(directory, FORMAT_FILE), 'utf8'));
+  const version = match === null ? undefined : Number(match[1]);
+  if (version === undefined) {
+    throw new TugelaError('TUGELA_STORE_FOREIGN', `Cannot open store at ${directory}: its file ${FORMAT_FILE} is not readable as ours`);
+  }
+  if (version > FORMAT_VERSION) {
+    throw new TugelaError(
+      'TUGELA_STORE_FORMAT',
+      `Cannot open store at ${directory}: it has format ${version}, this version knows up to ${FORMAT_VERSION}; use the newer tugela-ts`,
+    );
+  }
+}
+
+/** Leaves this process's pid in the directory, for the message that a second server gives. */
+export async function writeOwner(directory: string): Promise<void> {
+  await writeFile(join(directory, OWNER_FILE), `${process.pid}\n`, { mode: 0o600 });
+}
+
+/** The pid that last opened the directory, where known. */
+export async function readOwner(directory: string): Promise<number | undefined> {
+  try {
+    const pid = Number.parseInt(await readFile(join(directory, OWNER_FILE), 'utf8'), 10);
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    // The file only serves a better message; without it the message is shorter.
+    return undefined;
+  }
+}
+
+async function writeDurably(directory: string, name: string, text: string): Promise<void> {
+  const path = join(directory, name);
+  const handle = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(`${path}.new`, path);
+  await syncDirectory(directory);
+}

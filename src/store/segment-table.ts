@@ -1,0 +1,115 @@
+import { SEGMENT } from './keys.ts';
+
+/*
+ * How much of each segment of the value log is alive. Kept in rows of 16 segments, written with every
+ * batch that changes them, so that it always agrees with the items:
+ *
+ *     key   := "s" page(u32 BE)               page = segment / 16
+ *     value := { liveBytes(u32) liveItems(u32) latestExpiry(u32) reserved(u32) }*16, little endian
+ *
+ * latestExpiry is the latest expiresAt among the values ever written to the segment, 0xffffffff for never.
+ * Do not change: this is on disk.
+ */
+const PAGE_SEGMENTS = 16;
+const ENTRY_BYTES = 16;
+export const NEVER_EXPIRES = 0xffffffff;
+
+export interface SegmentUse {
+  liveBytes: number;
+  liveItems: number;
+  /** Unix seconds, NEVER_EXPIRES for never. */
+  latestExpiry: number;
+}
+
+/** Counts live values per segment. */
+export class SegmentTable {
+  readonly #uses = new Map<number, SegmentUse>();
+  readonly #dirtyPages = new Set<number>();
+
+  /** Every segment that was ever counted and not forgotten. */
+  entries(): IterableIterator<[number, SegmentUse]> {
+    return this.#uses.entries();
+  }
+
+  use(segment: number): Readonly<SegmentUse> {
+    return this.#uses.get(segment) ?? { liveBytes: 0, liveItems: 0, latestExpiry: 0 };
+  }
+
+  /** A value of so many bytes was put into a segment. */
+  add(segment: number, bytes: number, expiresAt: number): void {
+    let use = this.#uses.get(segment);
+    if (use === undefined) {
+      use = { liveBytes: 0, liveItems: 0, latestExpiry: 0 };
+      this.#uses.set(segment, use);
+    }
+    use.liveBytes += bytes;
+    use.liveItems++;
+    this.#extend(use, expiresAt);
+    this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
+  }
+
+  /** A value that lies in a segment now lives until another time. */
+  extend(segment: number, expiresAt: number): void {
+    const use = this.#uses.get(segment);
+    if (use !== undefined) this.#extend(use, expiresAt);
+  }
+
+  /** A value is no longer used. Returns true when it was the segment's last. */
+  drop(segment: number, bytes: number): boolean {
+    const use = this.#uses.get(segment);
+    if (use === undefined) return false;
+    use.liveBytes -= bytes;
+    use.liveItems--;
+    this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
+    return use.liveItems === 0;
+  }
+
+  /** The segment is gone. */
+  forget(segment: number): void {
+    if (this.#uses.delete(segment)) this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
+  }
+
+  /** Takes the rows to write: those of pages changed since the last call; an empty value = delete the row. */
+  takeDirtyRows(): { key: Buffer; value: Buffer | undefined }[] {
+    const rows: { key: Buffer; value: Buffer | undefined }[] = [];
+    for (const page of this.#dirtyPages) {
+      const value = Buffer.alloc(PAGE_SEGMENTS * ENTRY_BYTES);
+      let used = false;
+      for (let i = 0; i < PAGE_SEGMENTS; i++) {
+        const use = this.#uses.get(page * PAGE_SEGMENTS + i);
+        if (use === undefined) continue;
+        used = true;
+        value.writeUInt32LE(use.liveBytes, i * ENTRY_BYTES);
+        value.writeUInt32LE(use.liveItems, i * ENTRY_BYTES + 4);
+        value.writeUInt32LE(use.latestExpiry, i * ENTRY_BYTES + 8);
+      }
+      rows.push({ key: segmentPageKey(page), value: used ? value : undefined });
+    }
+    this.#dirtyPages.clear();
+    return rows;
+  }
+
+  /** Reads a row as it was written. */
+  load(key: Buffer, value: Buffer): void {
+    const page = key.readUInt32BE(1);
+    for (let i = 0; i < PAGE_SEGMENTS && (i + 1) * ENTRY_BYTES <= value.length; i++) {
+      const use = {
+        liveBytes: value.readUInt32LE(i * ENTRY_BYTES),
+        liveItems: value.readUInt32LE(i * ENTRY_BYTES + 4),
+        latestExpiry: value.readUInt32LE(i * ENTRY_BYTES + 8),
+      };
+      if (use.latestExpiry !== 0) this.#uses.set(page * PAGE_SEGMENTS + i, use);
+    }
+  }
+
+  #extend(use: SegmentUse, expiresAt: number): void {
+    use.latestExpiry = Math.max(use.latestExpiry, expiresAt === 0 ? NEVER_EXPIRES : expiresAt);
+  }
+}
+
+function segmentPageKey(page: number): Buffer {
+  const key = Buffer.allocUnsafe(5);
+  key[0] = SEGMENT;
+  key.writeUInt32BE(page, 1);
+  return key;
+}

@@ -1,0 +1,82 @@
+/**
+ * What the store counts and must not forget. One row, written with every batch, so that it always
+ * agrees with the items.
+ */
+export interface StoreState {
+  /** Highest cas unique given out. */
+  cas: number;
+  /** Items stored, expired and flushed ones included until they are swept. */
+  items: number;
+  /** Bytes of keys and values of these items. */
+  bytes: number;
+  /** Items ever stored. */
+  totalItems: number;
+  /** Keys listed in index rows, stale ones included. */
+  indexEntries: number;
+  /** No index row has an earlier deadline (Unix seconds): where a sweep begins, past the tombstones. */
+  indexFloor: number;
+  /** Items with a cas unique up to this one were flushed. */
+  flushCas: number;
+  /** Unix seconds of a flush_all still to come; 0 = none. */
+  flushAt: number;
+  /** Flushed items below this cas unique are all deleted. */
+  flushDone: number;
+  /** Number of the newest write batch. */
+  batch: number;
+  /** Number of the next segment of the value log. */
+  nextSegment: number;
+  /** Items deleted because they had expired. */
+  expired: number;
+  /** Bytes of keys and values of items deleted by sweeps and flushes. */
+  reclaimedBytes: number;
+}
+
+/** The fields in their order on disk, 64-bit floats, little endian. Append only. */
+const FIELDS = [
+  'cas',
+  'items',
+  'bytes',
+  'totalItems',
+  'indexEntries',
+  'indexFloor',
+  'flushCas',
+  'flushAt',
+  'flushDone',
+  'batch',
+  'nextSegment',
+  'expired',
+  'reclaimedBytes',
+] as const satisfies readonly (keyof StoreState)[];
+
+export function emptyState(): StoreState {
+  return {
+    cas: 0,
+    items: 0,
+    bytes: 0,
+    totalItems: 0,
+    indexEntries: 0,
+    indexFloor: 0,
+    flushCas: 0,
+    flushAt: 0,
+    flushDone: 0,
+    batch: 0,
+    nextSegment: 1,
+    expired: 0,
+    reclaimedBytes: 0,
+  };
+}
+
+export function encodeState(state: StoreState): Buffer {
+  const row = Buffer.allocUnsafe(FIELDS.length * 8);
+  FIELDS.forEach((field, i) => row.writeDoubleLE(state[field], i * 8));
+  return row;
+}
+
+/** Reads a row; fields that an older version did not write keep their first value. */
+export function decodeState(row: Buffer): StoreState {
+  const state = emptyState();
+  FIELDS.forEach((field, i) => {
+    if (row.length >= i * 8 + 8) state[field] = row.readDoubleLE(i * 8);
+  });
+  return state;
+}

@@ -1,0 +1,603 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { TugelaError } from '../errors.ts';
+import type { Item } from '../item.ts';
+import { CommitGroup, type CommitWaiter } from './commit-group.ts';
+import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
+import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
+import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
+import { DUE, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
+import { syncLevelLogs } from './log-sync.ts';
+import { type Level, RowBatch } from './row-batch.ts';
+import { SegmentTable } from './segment-table.ts';
+import { decodeState, emptyState, encodeState, type StoreState } from './state-row.ts';
+import { bucketDeadline } from './ttl-bucket.ts';
+import { BLOCK_BYTES, COMPRESSION, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
+import { ValueLog } from './value-log.ts';
+import { valueKind } from './value-kind.ts';
+import { recordHead, valueOfRecord } from './value-record.ts';
+
+/**
+ * How far the cas unique jumps at each start: over all that an unfinished run may have shown to a
+ * client without having it on disk. 2^53 / 2^28 starts are possible.
+ */
+const CAS_JUMP = 2 ** 28;
+
+export interface StoreOptions {
+  /** Bytes of LevelDB's block cache. */
+  readonly blockCacheBytes: number;
+  /** Every batch is forced to disk before it counts as committed. */
+  readonly syncEveryBatch: boolean;
+  /** Called with the keys of a batch that could not be written: their newest state is what is on disk. */
+  readonly onFailed: (keys: Iterable<string>, error: Error) => void;
+  /** Do not make a store where there is none. */
+  readonly mustExist?: boolean;
+}
+
+/** An index row whose bucket is over. */
+export interface DueRowInfo {
+  /** Names the row: its key without the first byte, in hexadecimal. */
+  readonly id: string;
+  readonly deadline: number;
+  readonly entries: number;
+}
+
+/** Some items in key order. */
+export interface Scan {
+  readonly found: { key: string; item: Item }[];
+  /** The key to go on after; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Counters of the write path since the start. */
+export interface CommitStats {
+  batches: number;
+  /** Mutations acknowledged, coalesced ones included. */
+  mutations: number;
+  /** Bytes given to LevelDB and to the value log. */
+  levelBytes: number;
+  valueBytes: number;
+  syncs: number;
+  failures: number;
+  /** Values that failed their checksum or were gone when read. */
+  damaged: number;
+}
+
+/**
+ * Items by key on LevelDB, with values above INLINE_MAX in a value log beside it, and a TTL index.
+ *
+ * Writes are staged and committed in groups: one batch is in flight at a time, all that arrives
+ * meanwhile goes into the next. Reads see what is committed; `pending` shows what is staged. A batch
+ * carries the items, their index rows and all counters, so that these agree after any crash.
+ *
+ * Not for use by two processes: LevelDB's lock sees to that.
+ */
+export class Store {
+  readonly directory: string;
+  readonly commits: CommitStats = { batches: 0, mutations: 0, levelBytes: 0, valueBytes: 0, syncs: 0, failures: 0, damaged: 0 };
+  readonly #options: StoreOptions;
+  #db: Level;
+  #state: StoreState = emptyState();
+  #segments = new SegmentTable();
+  #values!: ValueLog;
+  #staged = new CommitGroup();
+  #inFlight: CommitGroup | undefined;
+  #scheduled = false;
+  /** Set once a batch failed: LevelDB must be opened anew before it can be trusted with writes. */
+  #failure: Error | undefined;
+  #scratch = Buffer.allocUnsafe(64 * 1024);
+  /** Segments without live values, to be removed after the next sync. */
+  readonly #empty = new Set<number>();
+  #syncing: Promise<void> | undefined;
+  #syncQueued: Promise<void> | undefined;
+  #closed = false;
+
+  private constructor(directory: string, db: Level, options: StoreOptions) {
+    this.directory = directory;
+    this.#db = db;
+    this.#options = options;
+  }
+
+  /**
+   * Opens a store, made if the directory does not exist or is empty.
+   *
+   * @throws TugelaError TUGELA_STORE_FOREIGN, TUGELA_STORE_FORMAT, TUGELA_STORE_LOCKED, TUGELA_STORE_FAILED
+   */
+  static async open(directory: string, options: StoreOptions): Promise<Store> {
+    await prepareDirectory(directory, options.mustExist === true);
+    const store = new Store(directory, await openLevel(directory, options), options);
+    try {
+      await store.#load();
+      await writeOwner(directory);
+    } catch (error) {
+      await store.#db.close();
+      throw error;
+    }
+    return store;
+  }
+
+  /** The counters, as of everything staged. */
+  get state(): Readonly<StoreState> {
+    return this.#state;
+  }
+
+  /** Why writes are refused, if they are. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Bytes staged and not yet committed. */
+  get pendingBytes(): number {
+    return this.#staged.bytes + (this.#inFlight?.bytes ?? 0);
+  }
+
+  /** True when something is staged or being written. */
+  get hasPending(): boolean {
+    return this.#inFlight !== undefined || !this.#staged.isEmpty;
+  }
+
+  /** A cas unique higher than any before. */
+  nextCas(): number {
+    return ++this.#state.cas;
+  }
+
+  /** The staged state of a key: an item, null for deleted, undefined when nothing is staged. */
+  pending(key: string): Item | null | undefined {
+    const staged = this.#staged.entries.get(key);
+    if (staged !== undefined) return staged;
+    return this.#inFlight?.entries.get(key);
+  }
+
+  /**
+   * Stages a new value. `old` is what the key has now. Returns the item as it will be stored, its place assigned.
+   * REQUIRES: the item has its value, and the value's bytes do not change until it is committed.
+   */
+  put(key: string, old: Item | undefined, item: Item): Item {
+    const value = item.value!;
+    let stored = item;
+    if (item.length > INLINE_MAX) {
+      const size = RECORD_HEAD_BYTES + key.length + item.length;
+      const place = this.#values.reserve(valueKind(item.storedAt, item.expiresAt), size);
+      stored = { ...item, place };
+      this.#staged.records.set(key, { place, head: recordHead(key, item), value });
+      this.#segments.add(place.segment, size, item.expiresAt);
+    } else {
+      if (item.place !== undefined) stored = { ...item, place: undefined };
+      this.#staged.records.delete(key);
+    }
+    this.#state.totalItems++;
+    this.#stage(key, old, stored);
+    return stored;
+  }
+
+  /** Stages a change of what is known of an item whose value stays: a touch. REQUIRES: an inline item has its value. */
+  restate(key: string, old: Item, item: Item): void {
+    if (item.place !== undefined) {
+      this.#segments.add(item.place.segment, item.place.size, item.expiresAt);
+    }
+    this.#stage(key, old, item);
+  }
+
+  /** Stages the move of a value to a new place in the value log. */
+  relocate(key: string, old: Item, value: Buffer): Item {
+    const size = RECORD_HEAD_BYTES + key.length + old.length;
+    const place = this.#values.reserve(valueKind(old.storedAt, old.expiresAt), size);
+    const item: Item = { ...old, place, value: undefined };
+    this.#staged.records.set(key, { place, head: recordHead(key, { ...old, value }), value });
+    this.#segments.add(place.segment, size, item.expiresAt);
+    this.#stage(key, old, item);
+    return item;
+  }
+
+  /** Stages a delete. */
+  remove(key: string, old: Item): void {
+    this.#staged.records.delete(key);
+    this.#forgetOld(key, old);
+    this.#staged.entries.set(key, null);
+    this.#staged.bytes += key.length;
+    this.#changed();
+  }
+
+  /** Stages a change of the state that no item carries: flushes, floors. */
+  changeState(change: Partial<StoreState>): void {
+    Object.assign(this.#state, change);
+    this.#staged.stateChanged = true;
+    this.#changed();
+  }
+
+  /** Tells a waiter when all that is staged now is committed; at once when nothing is. */
+  whenCommitted(waiter: CommitWaiter): void {
+    if (!this.#staged.isEmpty) this.#staged.waiters.push(waiter);
+    else if (this.#inFlight !== undefined) this.#inFlight.waiters.push(waiter);
+    else waiter.committed(this.#failure);
+  }
+
+  /** Resolves when all that is staged now is committed; rejects when it could not be. */
+  committed(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.whenCommitted({ committed: (error) => (error === undefined ? resolve() : reject(error)) });
+    });
+  }
+
+  /** Reads what is committed of some keys. Inline values come along; others are read with `readValue`. */
+  async fetch(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    const rows = await this.#db.getMany(keys.map(itemKey));
+    return rows.map((row, i) => {
+      if (row === undefined) return undefined;
+      const item = readItemRow(row, keys[i]!.length);
+      if (item === undefined) this.commits.damaged++;
+      return item;
+    });
+  }
+
+  /** Reads a value from the value log, checked; undefined when it is damaged or gone. */
+  async readValue(key: string, item: Item): Promise<Buffer | undefined> {
+    if (item.value !== undefined) return item.value;
+    if (item.place === undefined) return undefined;
+    const waiting = this.#staged.records.get(key) ?? this.#inFlight?.records.get(key);
+    if (waiting !== undefined && waiting.place.segment === item.place.segment && waiting.place.offset === item.place.offset) {
+      return waiting.value;
+    }
+    const record = await this.#values.read(item.place);
+    const value = record === undefined ? undefined : valueOfRecord(record, key);
+    if (value === undefined) this.commits.damaged++;
+    return value;
+  }
+
+  /** Index rows with a deadline up to `now`, earliest first, of `limit` entries together or one row. */
+  async dueRows(now: number, limit: number, after?: string): Promise<{ rows: DueRowInfo[]; next: string | undefined }> {
+    const rows: DueRowInfo[] = [];
+    let entries = 0;
+    let next: string | undefined;
+    const from = after === undefined ? { gte: dueFrom(this.#state.indexFloor) } : { gt: dueKeyOf(after) };
+    const iterator = this.#db.iterator({ ...from, lt: dueFrom(now + 1), fillCache: false });
+    try {
+      for await (const [key, value] of iterator) {
+        const row = readDueRowKey(key);
+        if (row === undefined) continue;
+        if (rows.length > 0 && (entries + countKeys(value) > limit)) {
+          next = rows.at(-1)!.id;
+          break;
+        }
+        rows.push({ id: key.toString('hex', 1), deadline: row.deadline, entries: countKeys(value) });
+        entries += rows.at(-1)!.entries;
+      }
+    } finally {
+      await iterator.close();
+    }
+    if (after === undefined) this.#raiseFloor(rows[0]?.deadline ?? now + 1);
+    return { rows, next };
+  }
+
+  /** Keys listed in an index row; empty when the row is gone. */
+  async dueKeys(id: string): Promise<string[]> {
+    const value = await this.#db.get(dueKeyOf(id));
+    return value === undefined ? [] : unpackKeys(value);
+  }
+
+  /** Stages the end of an index row that listed `count` keys, of which `left` must stay listed. */
+  dropDueRow(id: string, count: number, left: readonly string[]): void {
+    this.#staged.dueRows.push({ key: dueKeyOf(id), value: left.length === 0 ? undefined : packKeys(left) });
+    this.#state.indexEntries = Math.max(0, this.#state.indexEntries - count + left.length);
+    this.#changed();
+  }
+
+  /** Deadline of the first index row; 0 when there is none. */
+  async oldestDeadline(): Promise<number> {
+    for await (const key of this.#db.keys({ gte: dueFrom(this.#state.indexFloor), lt: Buffer.from([DUE + 1]), limit: 1 })) {
+      return readDueRowKey(key)?.deadline ?? 0;
+    }
+    return 0;
+  }
+
+  /** Committed items in key order: those that begin with `prefix`, after the key `after`, `limit` at most. */
+  async scan(prefix: string, after: string | undefined, limit: number): Promise<Scan> {
+    const start = itemKey(prefix);
+    const end = prefixEnd(start) ?? Buffer.from([ITEM + 1]);
+    const from = after === undefined || after < prefix ? { gte: start } : { gt: itemKey(after) };
+    const found: { key: string; item: Item }[] = [];
+    let last: string | undefined;
+    let rows = 0;
+    for await (const [row, value] of this.#db.iterator({ ...from, lt: end, limit, fillCache: false })) {
+      const key = keyOfItem(row);
+      last = key;
+      rows++;
+      const item = readItemRow(value, key.length);
+      if (item === undefined) this.commits.damaged++;
+      else found.push({ key, item });
+    }
+    return { found, next: rows < limit ? undefined : last };
+  }
+
+  /** The value log and what is alive in it, for its collector and for stats. */
+  get values(): ValueLog {
+    return this.#values;
+  }
+
+  get segments(): SegmentTable {
+    return this.#segments;
+  }
+
+  /** Segments that only wait for a sync to be removed. */
+  get emptySegments(): number {
+    return this.#empty.size;
+  }
+
+  /** Gives back the space of deleted rows in a range of LevelDB. */
+  async compactSweptIndex(): Promise<void> {
+    await this.#db.compactRange(dueFrom(0), dueFrom(this.#state.indexFloor));
+  }
+
+  async compactItems(): Promise<void> {
+    await this.#db.compactRange(Buffer.from([ITEM]), Buffer.from([ITEM + 1]));
+  }
+
+  /**
+   * Forces all that was staged before the call to disk. Then removes the value segments that became
+   * empty before it: nothing refers to them any more, not even after a power failure.
+   */
+  sync(): Promise<void> {
+    if (this.#syncQueued !== undefined) return this.#syncQueued;
+    const run = async (): Promise<void> => {
+      await this.#syncing?.catch(() => {});
+      this.#syncQueued = undefined;
+      this.#syncing = this.#syncNow().finally(() => (this.#syncing = undefined));
+      await this.#syncing;
+    };
+    this.#syncQueued = run();
+    return this.#syncQueued;
+  }
+
+  /** LevelDB's own account: files and sizes per level, compaction time and bytes. */
+  levelStats(): string {
+    return this.#db.getProperty('leveldb.stats');
+  }
+
+  levelFiles(level: number): number {
+    return Number(this.#db.getProperty(`leveldb.num-files-at-level${level}`));
+  }
+
+  levelMemory(): number {
+    return Number(this.#db.getProperty('leveldb.approximate-memory-usage'));
+  }
+
+  /** Bytes of LevelDB's files. */
+  async levelDiskBytes(): Promise<number> {
+    let bytes = 0;
+    for (const name of await readdir(this.directory)) {
+      try {
+        const info = await stat(join(this.directory, name));
+        if (info.isFile()) bytes += info.size;
+      } catch {
+        // A table may be compacted away between the listing and the look.
+      }
+    }
+    return bytes;
+  }
+
+  /** Commits what is staged, forces it to disk and closes. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#failure === undefined) {
+      this.#staged.stateChanged = true;
+      this.#changed();
+      await this.sync();
+    }
+    await this.#db.close();
+    this.#values.close();
+  }
+
+  /**
+   * Opens LevelDB anew after a failed batch. What was staged and not committed is lost, as its
+   * writers were told. Reads must not be under way.
+   *
+   * @throws TugelaError when it cannot be opened; it stays failed.
+   */
+  async reopen(): Promise<void> {
+    await this.#db.close();
+    this.#db = await openLevel(this.directory, this.#options);
+    this.#values.close();
+    this.#segments = new SegmentTable();
+    this.#empty.clear();
+    await this.#load();
+    this.#failure = undefined;
+  }
+
+  async #load(): Promise<void> {
+    const row = await this.#db.get(STATE_KEY);
+    const cas = this.#state.cas;
+    this.#state = row === undefined ? emptyState() : decodeState(row);
+    if (row !== undefined || cas > 0) this.#state.cas = Math.max(cas, this.#state.cas) + CAS_JUMP;
+    for await (const [key, value] of this.#db.iterator({ gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) })) {
+      this.#segments.load(key, value);
+    }
+    this.#values = await ValueLog.open(join(this.directory, 'values'), this.#state.nextSegment);
+    // LevelDB's recovery left all it found in synced tables, so what is empty now stays so.
+    for (const id of this.#values.ids()) {
+      if (this.#segments.use(id).liveItems <= 0) await this.#values.remove(id);
+    }
+    for (const [id, use] of this.#segments.entries()) {
+      if (use.liveItems <= 0) this.#segments.forget(id);
+    }
+  }
+
+  #stage(key: string, old: Item | undefined, item: Item): void {
+    if (old !== undefined) this.#forgetOld(key, old);
+    this.#state.items++;
+    this.#state.bytes += key.length + item.length;
+    this.#staged.entries.set(key, item);
+    this.#staged.bytes += key.length + item.length;
+    if (item.expiresAt !== 0 && !sameBucket(old, item)) {
+      const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
+      this.#staged.hint(deadline, item.ttlShift, key);
+      this.#state.indexEntries++;
+      if (deadline < this.#state.indexFloor) this.#state.indexFloor = deadline;
+    }
+    this.#changed();
+  }
+
+  #forgetOld(key: string, old: Item): void {
+    this.#state.items--;
+    this.#state.bytes -= key.length + old.length;
+    if (old.place !== undefined && this.#segments.drop(old.place.segment, old.place.size)) this.#emptied(old.place.segment);
+  }
+
+  #emptied(segment: number): void {
+    if (this.#values.isSealed(segment)) this.#empty.add(segment);
+  }
+
+  #raiseFloor(deadline: number): void {
+    const floor = Math.min(deadline, this.#staged.earliestHint(), this.#inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY);
+    if (floor > this.#state.indexFloor) this.#state.indexFloor = floor;
+  }
+
+  #changed(): void {
+    this.#staged.mutations++;
+    if (this.#scheduled || this.#inFlight !== undefined) return;
+    this.#scheduled = true;
+    // After the poll phase: all requests that arrived together are committed together.
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#commit();
+    });
+  }
+
+  async #commit(): Promise<void> {
+    while (!this.#staged.isEmpty || this.#staged.waiters.length > 0) {
+      const group = this.#staged;
+      this.#staged = new CommitGroup();
+      this.#inFlight = group;
+      let error = this.#failure;
+      if (error === undefined) {
+        try {
+          await this.#write(group);
+        } catch (cause) {
+          error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.directory}: ${String(cause)}`, { cause });
+        }
+      }
+      this.#inFlight = undefined;
+      if (error !== undefined) this.#fail(group, error);
+      for (const waiter of group.waiters) waiter.committed(error);
+    }
+  }
+
+  async #write(group: CommitGroup): Promise<void> {
+    // Everything is encoded before the first await: the counters must be those of this group.
+    const batch = new RowBatch(this.#db);
+    this.#state.batch++;
+    for (const [key, item] of group.entries) {
+      if (item === null) batch.del(itemKey(key));
+      else this.#putItem(batch, key, item);
+    }
+    for (const [bucket, keys] of group.hints) {
+      const row = { deadline: Math.floor(bucket / 32), shift: bucket % 32, number: this.#state.batch };
+      batch.put(dueRowKey(row), packKeys(keys));
+    }
+    for (const { key, value } of group.dueRows) {
+      if (value === undefined) batch.del(key);
+      else batch.put(key, value);
+    }
+    for (const { key, value } of this.#segments.takeDirtyRows()) {
+      if (value === undefined) batch.del(key);
+      else batch.put(key, value);
+    }
+    this.#state.nextSegment = this.#values.next;
+    batch.put(STATE_KEY, encodeState(this.#state));
+    if (group.records.size > 0) {
+      const records = [...group.records.values()].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
+      await this.#values.write(records);
+      if (this.#options.syncEveryBatch) await this.#values.sync();
+      for (const record of records) this.commits.valueBytes += record.place.size;
+    }
+    await batch.write(this.#options.syncEveryBatch);
+    this.commits.batches++;
+    this.commits.mutations += group.mutations;
+    this.commits.levelBytes += batch.bytes;
+    if (this.#options.syncEveryBatch) this.commits.syncs++;
+  }
+
+  #putItem(batch: RowBatch, key: string, item: Item): void {
+    const keyEnd = 1 + key.length;
+    const size = keyEnd + rowSize(item);
+    if (size > this.#scratch.length) this.#scratch = Buffer.allocUnsafe(size * 2);
+    const scratch = this.#scratch;
+    scratch[0] = ITEM;
+    scratch.write(key, 1, 'latin1');
+    const end = writeItemRow(scratch, keyEnd, item);
+    batch.put(scratch.subarray(0, keyEnd), scratch.subarray(keyEnd, end));
+  }
+
+  #fail(group: CommitGroup, error: Error): void {
+    this.#failure = error;
+    this.commits.failures++;
+    const keys = [...group.entries.keys(), ...this.#staged.entries.keys()];
+    const waiters = this.#staged.waiters;
+    this.#staged = new CommitGroup();
+    this.#options.onFailed(keys, error);
+    for (const waiter of waiters) waiter.committed(error);
+  }
+
+  async #syncNow(): Promise<void> {
+    const empty = [...this.#empty];
+    if (this.hasPending) await this.committed();
+    await this.#values.sync();
+    await syncLevelLogs(this.directory);
+    this.commits.syncs++;
+    for (const id of empty) {
+      if (this.#segments.use(id).liveItems > 0) {
+        this.#empty.delete(id);
+      } else if (await this.#values.remove(id)) {
+        this.#empty.delete(id);
+        this.#segments.forget(id);
+      }
+    }
+  }
+}
+
+function sameBucket(old: Item | undefined, item: Item): boolean {
+  return (
+    old !== undefined &&
+    old.expiresAt !== 0 &&
+    old.ttlShift === item.ttlShift &&
+    bucketDeadline(old.expiresAt, old.ttlShift) === bucketDeadline(item.expiresAt, item.ttlShift)
+  );
+}
+
+function dueKeyOf(id: string): Buffer {
+  return Buffer.concat([Buffer.from([DUE]), Buffer.from(id, 'hex')]);
+}
+
+async function openLevel(directory: string, options: StoreOptions): Promise<Level> {
+  const db: Level = new ClassicLevel<Buffer, Buffer>(directory, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'buffer',
+    cacheSize: options.blockCacheBytes,
+    writeBufferSize: WRITE_BUFFER_BYTES,
+    maxFileSize: TABLE_FILE_BYTES,
+    blockSize: BLOCK_BYTES,
+    compression: COMPRESSION,
+  });
+  try {
+    await db.open();
+    return db;
+  } catch (error) {
+    throw await openError(directory, error);
+  }
+}
+
+async function openError(directory: string, error: unknown): Promise<TugelaError> {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (code === 'LEVEL_LOCKED') {
+    const pid = await readOwner(directory);
+    const holder = pid === undefined ? 'another process' : `process ${pid}`;
+    return new TugelaError('TUGELA_STORE_LOCKED', `Cannot open store at ${directory}: ${holder} holds it`, { cause });
+  }
+  if (code === 'LEVEL_CORRUPTION') {
+    return new TugelaError('TUGELA_STORE_CORRUPT', `Cannot open store at ${directory}: LevelDB finds it damaged: ${text}`, { cause });
+  }
+  return new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${text}`, { cause });
+}

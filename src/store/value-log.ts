@@ -1,0 +1,363 @@
+import { closeSync, constants, fdatasync, fsync, openSync, open, read, readSync, writev } from 'node:fs';
+import { mkdir, open as openFile, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { TugelaError } from '../errors.ts';
+import type { Place } from '../item.ts';
+
+const writevAsync = promisify(writev);
+const fdatasyncAsync = promisify(fdatasync);
+const fsyncAsync = promisify(fsync);
+const openAsync = promisify(open);
+const readAsync = promisify(read);
+
+/** First bytes of every segment. */
+const SEGMENT_MAGIC: Buffer = Buffer.from('tugela values 1\n', 'latin1');
+/** A segment is full at this size; a single larger value gets a segment of its own. */
+export const SEGMENT_BYTES: number = 64 * 2 ** 20;
+/** Segments kept open for reading; more are closed, longest unused first. */
+const OPEN_SEGMENTS = 256;
+/** Most buffers one writev takes (IOV_MAX). */
+const IOV_MAX = 1024;
+
+/** A record to write at a place that `reserve` gave. */
+export interface RecordWrite {
+  readonly place: Place;
+  readonly head: Buffer;
+  readonly value: Buffer;
+}
+
+/** What the value log has on disk. */
+export interface ValueLogStats {
+  readonly segments: number;
+  readonly bytes: number;
+}
+
+interface Segment {
+  readonly id: number;
+  /** Bytes reserved so far; the file's size once all is written. */
+  size: number;
+  fd: number | undefined;
+  /** Reads and writes under way: the descriptor must stay open. */
+  busy: number;
+  /** Written since the last sync. */
+  unsynced: boolean;
+  sealed: boolean;
+}
+
+/**
+ * Values too large for LevelDB's levels, each written once, in append-only segment files `N.values`
+ * (docs/storage-format.md). Not a database: which records are alive is in LevelDB alone. A record is
+ * in its file before the batch that points to it is written, and a file is removed only after what
+ * made it empty is on disk, so that no crash leaves a pointer to nothing.
+ *
+ * Values with like times to live share segments (`kind`), so that they die together and their space
+ * comes back by removing files.
+ */
+export class ValueLog {
+  readonly #directory: string;
+  readonly #segments = new Map<number, Segment>();
+  readonly #active = new Map<number, Segment>();
+  #next: number;
+  #open = 0;
+  #newFiles = false;
+
+  private constructor(directory: string, next: number) {
+    this.#directory = directory;
+    this.#next = next;
+  }
+
+  /** Opens the log in a directory, made if it is not there. Segments from `next` on never got referred to: they are removed. */
+  static async open(directory: string, next: number): Promise<ValueLog> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const log = new ValueLog(directory, next);
+    for (const name of await readdir(directory)) {
+      const id = segmentNumber(name);
+      if (id === undefined) continue;
+      const path = join(directory, name);
+      if (id >= next) await unlink(path);
+      else log.#segments.set(id, { ...newSegment(id), size: (await stat(path)).size, sealed: true });
+    }
+    return log;
+  }
+
+  /** Number that the next segment will have: what the store must remember. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Gives a place for a record of so many bytes, among those of its kind. */
+  reserve(kind: number, size: number): Place {
+    let segment = this.#active.get(kind);
+    if (segment === undefined || (segment.size > SEGMENT_MAGIC.length && segment.size + size > SEGMENT_BYTES)) {
+      if (segment !== undefined) segment.sealed = true;
+      segment = newSegment(this.#next++);
+      this.#segments.set(segment.id, segment);
+      this.#active.set(kind, segment);
+    }
+    const place = { segment: segment.id, offset: segment.size, size };
+    segment.size += size;
+    return place;
+  }
+
+  /** True when nothing more will be put into a segment. */
+  isSealed(id: number): boolean {
+    return this.#segments.get(id)?.sealed ?? true;
+  }
+
+  /** Closes a segment to further records. */
+  seal(id: number): void {
+    for (const [kind, segment] of this.#active) {
+      if (segment.id !== id) continue;
+      segment.sealed = true;
+      this.#active.delete(kind);
+    }
+  }
+
+  /** Bytes of a segment, dead ones included; 0 when there is none. */
+  size(id: number): number {
+    return this.#segments.get(id)?.size ?? 0;
+  }
+
+  /** Numbers of all segments. */
+  ids(): number[] {
+    return [...this.#segments.keys()];
+  }
+
+  stats(): ValueLogStats {
+    let bytes = 0;
+    for (const segment of this.#segments.values()) bytes += segment.size;
+    return { segments: this.#segments.size, bytes };
+  }
+
+  /** Writes records to their places. Resolves when the operating system has them. */
+  async write(writes: readonly RecordWrite[]): Promise<void> {
+    const bySegment = new Map<number, RecordWrite[]>();
+    for (const write of writes) {
+      const list = bySegment.get(write.place.segment);
+      if (list === undefined) bySegment.set(write.place.segment, [write]);
+      else list.push(write);
+    }
+    await Promise.all([...bySegment].map(([id, list]) => this.#writeSegment(id, list)));
+  }
+
+  /**
+   * Reads a record. Undefined when the segment is gone or the file too short. `key` is not looked at:
+   * the caller checks what it gets (value-record.ts).
+   */
+  async read(place: Place): Promise<Buffer | undefined> {
+    const segment = this.#segments.get(place.segment);
+    if (segment === undefined) return undefined;
+    segment.busy++;
+    try {
+      const fd = segment.fd ?? (await this.#openForReading(segment));
+      if (fd === undefined) return undefined;
+      const record = Buffer.allocUnsafeSlow(place.size);
+      for (let at = 0; at < place.size; ) {
+        const { bytesRead } = await readAsync(fd, record, at, place.size - at, place.offset + at);
+        if (bytesRead === 0) return undefined;
+        at += bytesRead;
+      }
+      return record;
+    } finally {
+      segment.busy--;
+      this.#closeIdle();
+    }
+  }
+
+  /** Reads a record at once, blocking the process. For small records of files in the page cache. */
+  readNow(place: Place, into: Buffer): boolean {
+    const segment = this.#segments.get(place.segment);
+    if (segment === undefined) return false;
+    if (segment.fd === undefined) {
+      try {
+        segment.fd = openSync(this.#path(segment.id), 'r');
+      } catch (cause) {
+        if (isNotFound(cause)) return false;
+        throw cause;
+      }
+      this.#open++;
+      this.#closeIdle();
+    }
+    return readSync(segment.fd, into, 0, place.size, place.offset) === place.size;
+  }
+
+  /** Reads up to `length` bytes of a segment from `offset`, for scans. */
+  async scan(id: number, offset: number, length: number): Promise<Buffer> {
+    const size = Math.min(length, this.size(id) - offset);
+    if (size <= 0) return Buffer.alloc(0);
+    return (await this.read({ segment: id, offset, size })) ?? Buffer.alloc(0);
+  }
+
+  /** Offset of a segment's first record. */
+  get firstRecord(): number {
+    return SEGMENT_MAGIC.length;
+  }
+
+  /** Forces all that was written before the call to disk. */
+  async sync(): Promise<void> {
+    const unsynced = [...this.#segments.values()].filter((segment) => segment.unsynced && segment.fd !== undefined);
+    await Promise.all(
+      unsynced.map(async (segment) => {
+        segment.unsynced = false;
+        segment.busy++;
+        try {
+          await fdatasyncAsync(segment.fd!);
+        } catch (cause) {
+          segment.unsynced = true;
+          throw cause;
+        } finally {
+          segment.busy--;
+        }
+      }),
+    );
+    if (this.#newFiles) {
+      this.#newFiles = false;
+      await syncDirectory(this.#directory);
+    }
+  }
+
+  /**
+   * Removes a segment's file; false when it is in use just now.
+   * REQUIRES: nothing on disk refers to it, not even after a power failure.
+   */
+  async remove(id: number): Promise<boolean> {
+    const segment = this.#segments.get(id);
+    if (segment === undefined) return true;
+    if (segment.busy > 0) return false;
+    this.seal(id);
+    this.#segments.delete(id);
+    this.#close(segment);
+    try {
+      await unlink(this.#path(id));
+    } catch (cause) {
+      // A segment that was reserved but never written has no file.
+      if (!isNotFound(cause)) throw cause;
+    }
+    return true;
+  }
+
+  close(): void {
+    for (const segment of this.#segments.values()) this.#close(segment);
+    this.#segments.clear();
+    this.#active.clear();
+  }
+
+  async #writeSegment(id: number, writes: RecordWrite[]): Promise<void> {
+    const segment = this.#segments.get(id);
+    if (segment === undefined) throw new TugelaError('TUGELA_STORE_FAILED', `Cannot write to value segment ${id}: it is gone`);
+    segment.busy++;
+    try {
+      if (segment.fd === undefined) await this.#openForWriting(segment);
+      segment.unsynced = true;
+      let run: Buffer[] = [];
+      let runAt = 0;
+      let runEnd = -1;
+      for (const { place, head, value } of writes) {
+        // A record that was overwritten while it waited leaves a gap.
+        if (place.offset !== runEnd || run.length + 2 > IOV_MAX) {
+          await this.#writeRun(segment, run, runAt);
+          run = [];
+          runAt = place.offset;
+        }
+        run.push(head, value);
+        runEnd = place.offset + place.size;
+      }
+      await this.#writeRun(segment, run, runAt);
+    } finally {
+      segment.busy--;
+    }
+  }
+
+  async #writeRun(segment: Segment, run: Buffer[], at: number): Promise<void> {
+    let left = run;
+    let position = at;
+    while (left.length > 0) {
+      const { bytesWritten } = await writevAsync(segment.fd!, left, position);
+      position += bytesWritten;
+      left = afterBytes(left, bytesWritten);
+    }
+  }
+
+  async #openForWriting(segment: Segment): Promise<void> {
+    const existing = segment.size > 0 && segment.sealed;
+    segment.fd = await openAsync(
+      this.#path(segment.id),
+      constants.O_RDWR | constants.O_CREAT | (existing ? 0 : constants.O_TRUNC),
+      0o600,
+    );
+    this.#open++;
+    this.#newFiles = true;
+    await writevAsync(segment.fd, [SEGMENT_MAGIC], 0);
+  }
+
+  async #openForReading(segment: Segment): Promise<number | undefined> {
+    try {
+      const fd = await openAsync(this.#path(segment.id), constants.O_RDONLY);
+      if (segment.fd !== undefined) {
+        // Another read opened it meanwhile.
+        closeSync(fd);
+        return segment.fd;
+      }
+      segment.fd = fd;
+      this.#open++;
+      return fd;
+    } catch (cause) {
+      if (isNotFound(cause)) return undefined;
+      throw cause;
+    }
+  }
+
+  /** Closes the sealed segments read longest ago while too many are open. */
+  #closeIdle(): void {
+    if (this.#open <= OPEN_SEGMENTS) return;
+    for (const segment of this.#segments.values()) {
+      if (this.#open <= OPEN_SEGMENTS) return;
+      if (segment.sealed && segment.busy === 0 && !segment.unsynced) this.#close(segment);
+    }
+  }
+
+  #close(segment: Segment): void {
+    if (segment.fd === undefined) return;
+    closeSync(segment.fd);
+    segment.fd = undefined;
+    this.#open--;
+  }
+
+  #path(id: number): string {
+    return join(this.#directory, `${String(id).padStart(6, '0')}.values`);
+  }
+}
+
+/** Forces a directory's list of files to disk. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await openFile(path, 'r');
+  try {
+    await fsyncAsync(handle.fd);
+  } finally {
+    await handle.close();
+  }
+}
+
+function newSegment(id: number): Segment {
+  return { id, size: SEGMENT_MAGIC.length, fd: undefined, busy: 0, unsynced: false, sealed: false };
+}
+
+function segmentNumber(name: string): number | undefined {
+  const match = /^(\d{6,})\.values$/.exec(name);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** What is left of a list of buffers after its first `bytes` bytes. */
+function afterBytes(buffers: Buffer[], bytes: number): Buffer[] {
+  let skip = bytes;
+  let i = 0;
+  while (i < buffers.length && skip >= buffers[i]!.length) skip -= buffers[i++]!.length;
+  const rest = buffers.slice(i);
+  if (skip > 0) rest[0] = rest[0]!.subarray(skip);
+  return rest;
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

@@ -1,0 +1,49 @@
+import { crc32 } from 'node:zlib';
+import type { Item } from '../item.ts';
+import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
+
+/*
+ * A record of the value log, little endian:
+ *
+ *     record := crc(u32) keyLength(u32) length(u32) flags(u32) expiresAt(u32) storedAt(u32) cas(u64) key value
+ *
+ * crc is the CRC-32 of all that follows it. flags to cas are as of the time of writing: the item's row
+ * has the last word; they are here so that items can be salvaged from the value log alone.
+ * Do not change: this is on disk.
+ */
+
+/** Makes the head and key of a record; the value follows it. REQUIRES: the item has its value. */
+export function recordHead(key: string, item: Item): Buffer {
+  const head = Buffer.allocUnsafe(RECORD_HEAD_BYTES + key.length);
+  head.writeUInt32LE(key.length, 4);
+  head.writeUInt32LE(item.length, 8);
+  head.writeUInt32LE(item.flags, 12);
+  head.writeUInt32LE(item.expiresAt, 16);
+  head.writeUInt32LE(item.storedAt, 20);
+  writeU53(head, 24, item.cas);
+  head.write(key, RECORD_HEAD_BYTES, 'latin1');
+  head.writeUInt32LE(crc32(item.value!, crc32(head.subarray(4))), 0);
+  return head;
+}
+
+/** The value in a record, as a view; undefined when it is damaged or of another key. */
+export function valueOfRecord(record: Buffer, key: string): Buffer | undefined {
+  const at = RECORD_HEAD_BYTES + key.length;
+  if (record.length < at || record.readUInt32LE(4) !== key.length) return undefined;
+  if (record.length !== at + record.readUInt32LE(8)) return undefined;
+  if (record.readUInt32LE(0) !== crc32(record.subarray(4))) return undefined;
+  if (record.toString('latin1', RECORD_HEAD_BYTES, at) !== key) return undefined;
+  return record.subarray(at);
+}
+
+/** What the head of a record says, for scans; undefined where no record can be. */
+export function readRecordHead(bytes: Buffer, at: number): { key: string; size: number; cas: number } | undefined {
+  if (at + RECORD_HEAD_BYTES > bytes.length) return undefined;
+  const keyLength = bytes.readUInt32LE(at + 4);
+  if (keyLength === 0 || keyLength > 250 || at + RECORD_HEAD_BYTES + keyLength > bytes.length) return undefined;
+  return {
+    key: bytes.toString('latin1', at + RECORD_HEAD_BYTES, at + RECORD_HEAD_BYTES + keyLength),
+    size: RECORD_HEAD_BYTES + keyLength + bytes.readUInt32LE(at + 8),
+    cas: readU53(bytes, at + 24),
+  };
+}
