@@ -1,0 +1,318 @@
+import { randomInt } from 'node:crypto';
+import type { Item } from '../item.ts';
+import { hashKey } from '../ram/hash.ts';
+import type { RamTier } from '../ram/ram-tier.ts';
+import type { Store } from '../store/store.ts';
+
+/** Keys read with one LevelDB call: enough to share its cost, few enough to spread over threads. */
+const FETCH_KEYS = 32;
+
+/** A key to load: with its value, or only what is known about it. */
+export interface Want {
+  readonly key: string;
+  readonly value: boolean;
+}
+
+interface Ticket {
+  readonly key: string;
+  value: boolean;
+  readonly waiters: Waiter[];
+  /** The key's state if it changed while it was being read: who knows all but the value may change it. */
+  changed: Item | null | undefined;
+}
+
+interface Waiter {
+  missing: number;
+  readonly keys: string[];
+  readonly done: (error: Error | undefined) => void;
+}
+
+interface Held {
+  item: Item | null;
+  holders: number;
+}
+
+/**
+ * What is known in memory of the newest state of keys: the RAM tier, what is staged, and what was just
+ * read for someone who waits. A decision about a key is taken only while its state is resident, and in
+ * one synchronous step, so read-modify-write needs no locks: whoever finds a key not resident waits
+ * for it to be read, and all who wait for the same key run one after the other.
+ *
+ * 1. Who wants to change a key that is being read waits for the same read. Only who already holds what is
+ *    known about it can change it meanwhile; the read then takes over that change.
+ * 2. What was read is held until those who waited have run, however small the RAM tier is.
+ */
+export class Residency {
+  readonly ram: RamTier;
+  readonly #store: Store;
+  readonly #seed = randomInt(2 ** 32);
+  readonly #held = new Map<string, Held>();
+  readonly #tickets = new Map<string, Ticket>();
+  #queue: Ticket[] = [];
+  #scheduled = false;
+  /** Reads under way. */
+  #fetching = 0;
+  /** No read may begin. */
+  #quiet = false;
+  /** Loads answered from disk, for stats: rows read and values read. */
+  readonly reads: { rows: number; values: number } = { rows: 0, values: 0 };
+
+  constructor(store: Store, ram: RamTier) {
+    this.#store = store;
+    this.ram = ram;
+  }
+
+  hash(key: Uint8Array, start: number, end: number): number {
+    return hashKey(key, start, end, this.#seed);
+  }
+
+  /**
+   * The newest state of a key: an item, null when absent, undefined when not resident. With `value`
+   * an item counts as resident only together with its value. The value may be a view of the RAM tier:
+   * use it before anything else changes.
+   */
+  current(hash: number, bytes: Uint8Array, start: number, end: number, key: string, value: boolean): Item | null | undefined {
+    const slot = this.ram.find(hash, bytes, start, end);
+    if (slot >= 0) return this.ram.isAbsent(slot) ? null : this.ram.item(slot);
+    return this.besideRam(key, value);
+  }
+
+  /** The same for a key that the RAM tier does not have. */
+  besideRam(key: string, value: boolean): Item | null | undefined {
+    let item = this.#store.pending(key);
+    if (item === undefined && this.#held.size > 0) item = this.#held.get(key)?.item;
+    if (item === undefined || item === null || !value || item.value !== undefined) return item;
+    // Known, but its value is on disk; someone may hold it.
+    const held = this.#held.get(key)?.item;
+    return held !== undefined && held !== null && held.cas === item.cas && held.value !== undefined
+      ? { ...item, value: held.value }
+      : undefined;
+  }
+
+  /** The newest state by key string, for upkeep work that has no bytes at hand. */
+  currentOf(key: string): Item | null | undefined {
+    const bytes = Buffer.from(key, 'latin1');
+    return this.current(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length, key, false);
+  }
+
+  /** Notes the new state of a key after staging it. */
+  remember(hash: number, bytes: Uint8Array, start: number, end: number, key: string, item: Item | undefined): void {
+    this.ram.put(hash, bytes, start, end, item);
+    this.#pass(key, item ?? null);
+  }
+
+  rememberOf(key: string, item: Item | undefined): void {
+    const bytes = Buffer.from(key, 'latin1');
+    this.remember(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length, key, item);
+  }
+
+  /** Notes a change of what is known of an item whose value stayed; `inRam`: the RAM tier has it already. */
+  changed(key: string, item: Item, inRam: boolean): void {
+    if (!inRam && item.value !== undefined) this.#keep(key, item);
+    this.#pass(key, item);
+  }
+
+  /** Notes that an item now lies at another place of the value log. */
+  moved(key: string, item: Item): void {
+    const bytes = Buffer.from(key, 'latin1');
+    const slot = this.ram.find(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
+    const place = item.place;
+    if (slot >= 0 && place !== undefined) this.ram.setPlace(slot, place.segment, place.offset, place.size);
+    this.#pass(key, item);
+  }
+
+  /** Forgets all that is known of some keys: what is on disk counts again. */
+  forget(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const bytes = Buffer.from(key, 'latin1');
+      this.ram.forget(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
+      this.#held.delete(key);
+    }
+  }
+
+  /** Makes keys resident, without values, and runs `step` on them at once. */
+  withKnown<T>(keys: readonly string[], step: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const wants: Want[] = [];
+      for (const key of keys) if (this.currentOf(key) === undefined) wants.push({ key, value: false });
+      this.load(wants, (error) => {
+        if (error !== undefined) reject(error);
+        else if (keys.every((key) => this.currentOf(key) !== undefined)) {
+          try {
+            resolve(step());
+          } catch (cause) {
+            reject(cause);
+          }
+        } else {
+          // What was resident when asked was evicted while the rest was read.
+          this.withKnown(keys, step).then(resolve, reject);
+        }
+      });
+    });
+  }
+
+  /**
+   * Makes keys resident and then calls `done`, in which they all are; afterwards they need not be.
+   * With an error nothing could be read. `done` must not throw.
+   */
+  load(wants: readonly Want[], done: (error: Error | undefined) => void): void {
+    const waiter: Waiter = { missing: 0, keys: [], done };
+    for (const want of wants) {
+      const held = this.#held.get(want.key);
+      if (held !== undefined && (held.item === null || !want.value || held.item.value !== undefined)) {
+        held.holders++;
+        waiter.keys.push(want.key);
+        continue;
+      }
+      let ticket = this.#tickets.get(want.key);
+      if (ticket === undefined) {
+        ticket = { key: want.key, value: want.value, waiters: [], changed: undefined };
+        this.#tickets.set(want.key, ticket);
+        this.#queue.push(ticket);
+        this.#schedule();
+      } else if (want.value && !ticket.value) {
+        ticket.value = true;
+      }
+      if (ticket.waiters.at(-1) === waiter) continue;
+      ticket.waiters.push(waiter);
+      waiter.missing++;
+      waiter.keys.push(want.key);
+    }
+    if (waiter.missing === 0) queueMicrotask(() => this.#finish(waiter, undefined));
+  }
+
+  /**
+   * Runs `work` while nothing is being read; what is asked for meanwhile is read afterwards. For
+   * opening the store anew.
+   */
+  async whileQuiet(work: () => Promise<void>): Promise<void> {
+    this.#quiet = true;
+    try {
+      while (this.#fetching > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      await work();
+    } finally {
+      this.#quiet = false;
+      if (this.#queue.length > 0) this.#schedule();
+    }
+  }
+
+  /** Keys being read now, for back-pressure and stats. */
+  get loading(): number {
+    return this.#tickets.size;
+  }
+
+  /** Tells those who hold or await a key what it is now. */
+  #pass(key: string, item: Item | null): void {
+    if (this.#held.size > 0) {
+      const held = this.#held.get(key);
+      if (held !== undefined) {
+        // The value does not change while the cas unique stays.
+        const known = held.item;
+        const keepsValue = item !== null && item.value === undefined && known !== null && known.cas === item.cas;
+        held.item = keepsValue ? { ...item, value: known.value } : item;
+      }
+    }
+    if (this.#tickets.size > 0) {
+      const ticket = this.#tickets.get(key);
+      if (ticket !== undefined) ticket.changed = item;
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#quiet) return;
+    this.#scheduled = true;
+    // After the poll phase, so that all misses that arrived together share their reads.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#quiet) return;
+      const queue = this.#queue;
+      this.#queue = [];
+      for (let i = 0; i < queue.length; i += FETCH_KEYS) void this.#fetch(queue.slice(i, i + FETCH_KEYS));
+    });
+  }
+
+  async #fetch(tickets: readonly Ticket[]): Promise<void> {
+    this.#fetching++;
+    try {
+      const unknown: Ticket[] = [];
+      for (const ticket of tickets) {
+        // Staged without its value (a touch of an item whose value is on disk): the row on disk is older.
+        const staged = this.#store.pending(ticket.key);
+        if (staged === undefined) unknown.push(ticket);
+        else void this.#settle(ticket, staged);
+      }
+      if (unknown.length === 0) return;
+      const items = await this.#store.fetch(unknown.map((ticket) => ticket.key));
+      this.reads.rows += unknown.length;
+      unknown.forEach((ticket, i) => void this.#settle(ticket, items[i] ?? null));
+    } catch (error) {
+      for (const ticket of tickets) this.#failTicket(ticket, error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      this.#fetching--;
+    }
+  }
+
+  async #settle(ticket: Ticket, item: Item | null): Promise<void> {
+    const before = takeChange(ticket);
+    let found = before === undefined ? item : before;
+    try {
+      while (found !== null && ticket.value && found.value === undefined) {
+        this.reads.values++;
+        const value: Buffer | undefined = await this.#store.readValue(ticket.key, found);
+        const changed = takeChange(ticket);
+        if (changed !== undefined) {
+          found = changed !== null && changed.cas === found.cas && value !== undefined ? { ...changed, value } : changed;
+        } else if (value !== undefined) {
+          found = { ...found, value };
+        } else {
+          // Damaged or gone: the item is worth nothing without its value.
+          this.#store.remove(ticket.key, found);
+          found = null;
+        }
+      }
+    } catch (error) {
+      this.#failTicket(ticket, error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    this.#tickets.delete(ticket.key);
+    const holders = (this.#held.get(ticket.key)?.holders ?? 0) + ticket.waiters.length;
+    this.#held.set(ticket.key, { item: found, holders });
+    if (ticket.value) this.#keep(ticket.key, found);
+    for (const waiter of ticket.waiters) {
+      if (--waiter.missing === 0) this.#finish(waiter, undefined);
+    }
+  }
+
+  /** Puts what a reader asked for into the RAM tier, misses included: the set that often follows one need not read. */
+  #keep(key: string, item: Item | null): void {
+    const bytes = Buffer.from(key, 'latin1');
+    this.ram.put(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length, item ?? undefined);
+  }
+
+  #failTicket(ticket: Ticket, error: Error): void {
+    this.#tickets.delete(ticket.key);
+    for (const waiter of ticket.waiters) {
+      if (waiter.missing > 0) {
+        waiter.missing = 0;
+        this.#finish(waiter, error);
+      }
+    }
+  }
+
+  #finish(waiter: Waiter, error: Error | undefined): void {
+    try {
+      waiter.done(error);
+    } finally {
+      for (const key of waiter.keys) {
+        const held = this.#held.get(key);
+        if (held !== undefined && --held.holders <= 0) this.#held.delete(key);
+      }
+    }
+  }
+}
+
+function takeChange(ticket: Ticket): Item | null | undefined {
+  const { changed } = ticket;
+  ticket.changed = undefined;
+  return changed;
+}
