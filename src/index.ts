@@ -1,0 +1,50 @@
+/**
+ * tugela-ts as a library: start a server inside a program of your own.
+ *
+ * @example
+ * ```ts
+ * import { createLogger, defaultConfig, startServer } from 'tugela-ts';
+ *
+ * const logger = createLogger({ level: 'info', pretty: false, name: 'my-cache' });
+ * const server = await startServer({ ...defaultConfig, port: 0, file: './cache' }, { logger });
+ * console.log(server.addresses);
+ * await server.stop();
+ * ```
+ */
+import { innerSweep } from '../daemon/inner-sweep.ts';
+import type { ServeConfig } from './config.ts';
+import { startServer as start, type RunningServer, type StartDeps } from './server/start.ts';
+
+export type { AckMode, ControlMode, ServeConfig } from './config.ts';
+export { type ErrorCode, TugelaError } from './errors.ts';
+export { createLogger, type Logger } from './log.ts';
+export { openOffline } from './offline.ts';
+export type { RunningServer } from './server/start.ts';
+export type { DueList, DueRow, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './upkeep/sweep-target.ts';
+
+/** What `tugela-ts serve` does without options. */
+export const defaultConfig: ServeConfig = {
+  port: 11211,
+  listen: ['127.0.0.1'],
+  socket: undefined,
+  socketMode: 0o700,
+  file: './data',
+  memory: 64,
+  connections: 1024,
+  sync: 66,
+  ack: 'log',
+  expireEvery: 0,
+  maxItemSize: 2 ** 20,
+  control: 'local',
+  verbosity: 0,
+};
+
+/**
+ * Binds, opens the store, and serves. Sweeps inside the process run when `expireEvery` is not 0 or when
+ * a client sends `expire`.
+ *
+ * @throws TugelaError with code TUGELA_LISTEN or one of TUGELA_STORE_*
+ */
+export function startServer(config: ServeConfig, deps: Pick<StartDeps, 'logger' | 'afterBind' | 'clock'>): Promise<RunningServer> {
+  return start(config, { ...deps, sweep: innerSweep(deps.logger) });
+}

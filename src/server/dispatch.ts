@@ -1,0 +1,218 @@
+import { type Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../cache/cache.ts';
+import { type Command, Op } from '../cache/command.ts';
+import type { StoreOp } from '../cache/store-item.ts';
+import { lines } from '../protocol/lines.ts';
+import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
+import { end, numberLine, refusalLine, valueLine, versionLine } from '../protocol/text-replies.ts';
+import type { Session } from './session.ts';
+
+/**
+ * What became of a command:
+ * - `done`: executed, its reply is written. If `staged` is set, it holds only once everything staged is committed.
+ * - `load`: not executed further; its keys must be loaded first.
+ * - `flush`: there is much to send; send it and call again.
+ * - `later`: executed in the background; `pending` resolves to the reply.
+ * - `value`: a value too large to be copied follows, without its CRLF; `value` is it; call again.
+ * - `close`: the connection must be closed after the replies.
+ */
+export type Step = 'done' | 'load' | 'flush' | 'later' | 'value' | 'close';
+
+/** Values from this size on are handed to the socket as they are, when nobody else can change them. */
+const UNCOPIED_VALUE_BYTES = 32 * 1024;
+/** Replies above this are sent before the rest of a multi-get is looked up, so that memory stays bounded. */
+export const FLUSH_BYTES: number = 256 * 1024;
+
+/** What commands need besides the cache. */
+export interface Administration {
+  readonly version: string;
+  /** stats: the reply, without the final END when it is a list. */
+  stats(words: readonly string[], session: Session): Promise<string> | string;
+  /** expire and its control commands. */
+  expire(words: readonly string[], session: Session): Promise<string>;
+  sync(): Promise<void>;
+  setVerbosity(level: number): void;
+}
+
+/** Executes text commands on the cache and writes their replies. */
+export class Dispatcher {
+  readonly #cache: Cache;
+  readonly #administration: Administration;
+  readonly #hit = new Hit();
+  readonly #key: KeyRange = { buffer: Buffer.alloc(0), start: 0, end: 0 };
+  /** The reply of the last step `later`. */
+  pending: Promise<string> | undefined;
+  /** The value of the last step `value`. */
+  value: Buffer = Buffer.alloc(0);
+  /** Keys of a retrieval command that are already answered, after steps `load`, `value` and `flush`. */
+  answered = 0;
+  /** Set when a command staged a mutation; the caller clears it. */
+  staged = false;
+
+  constructor(cache: Cache, administration: Administration) {
+    this.#cache = cache;
+    this.#administration = administration;
+  }
+
+  /**
+   * Executes a command. `value` is the data block of a storage command. `answered` tells how many keys
+   * of a retrieval command were answered in former calls. With `copyAll` no step `value` is made.
+   */
+  execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step {
+    this.answered = answered;
+    switch (command.op) {
+      case Op.get:
+      case Op.gets:
+        return this.#retrieve(command, undefined, copyAll, out);
+      case Op.gat:
+      case Op.gats:
+        return this.#retrieve(command, command.exptime, copyAll, out);
+      case Op.set:
+      case Op.add:
+      case Op.replace:
+      case Op.append:
+      case Op.prepend:
+      case Op.cas:
+        return this.#store(command.op, command, value, out);
+      case Op.incr:
+      case Op.decr:
+        return this.#addDelta(command, out);
+      case Op.delete:
+        return this.#delete(command, out);
+      case Op.touch:
+        return this.#touch(command, out);
+      case Op.flush_all:
+        this.#cache.flushAll(command.exptime);
+        this.staged = true;
+        if (!command.noreply) out.line(lines.ok);
+        return 'done';
+      case Op.version:
+        versionLine(out, this.#administration.version);
+        return 'done';
+      case Op.verbosity:
+        this.#administration.setVerbosity(command.exptime);
+        if (!command.noreply) out.line(lines.ok);
+        return 'done';
+      case Op.quit:
+        return 'close';
+      case Op.mn:
+        out.line(lines.mn);
+        return 'done';
+      case Op.stats:
+        return this.#answer(this.#administration.stats(command.words, session), out);
+      case Op.sync:
+        return this.#answer(
+          this.#administration.sync().then(() => (command.noreply ? '' : 'OK\r\n')),
+          out,
+        );
+      case Op.expire:
+        return this.#answer(this.#administration.expire(command.words, session), out);
+      case Op.refused:
+        refusalLine(out, command.refusal);
+        return command.close ? 'close' : 'done';
+    }
+  }
+
+  /** Answers a storage command whose value is too large; its data block is then skipped. */
+  refuseTooLarge(command: Command, out: ReplyBuffer): Step {
+    const outcome = this.#cache.refuseTooLarge(command.op as StoreOp, this.#keyOf(command, 0));
+    if (outcome === NEEDS_LOAD) return 'load';
+    this.staged ||= command.op === Op.set;
+    if (!command.noreply) out.line(lines.tooLarge);
+    return 'done';
+  }
+
+  /** True when the data block that a storage command announces cannot be stored. */
+  isTooLarge(command: Command): boolean {
+    const key = this.#keyOf(command, 0);
+    return this.#cache.isTooLarge(key.end - key.start, command.flags, command.length);
+  }
+
+  #retrieve(command: Command, exptime: number | undefined, copyAll: boolean, out: ReplyBuffer): Step {
+    const withCas = command.op === Op.gets || command.op === Op.gats;
+    const hit = this.#hit;
+    this.staged ||= exptime !== undefined;
+    for (; this.answered < command.keyCount; this.answered++) {
+      if (out.length > FLUSH_BYTES) return 'flush';
+      const key = this.#keyOf(command, this.answered);
+      const found = this.#cache.fetch(key, exptime, hit);
+      if (found === NEEDS_LOAD) return 'load';
+      if (!found) continue;
+      valueLine(out, key.buffer, key.start, key.end, hit.flags, hit.length, withCas ? hit.cas : undefined);
+      if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES && !copyAll) {
+        this.value = hit.bytes.subarray(hit.start, hit.start + hit.length);
+        this.answered++;
+        return 'value';
+      }
+      out.copy(hit.bytes, hit.start, hit.start + hit.length);
+      out.crlf();
+    }
+    end(out);
+    return 'done';
+  }
+
+  #store(op: StoreOp, command: Command, value: Buffer | undefined, out: ReplyBuffer): Step {
+    const outcome = this.#cache.store(op, this.#keyOf(command, 0), command.flags, command.exptime, command.casUnique, value!);
+    if (outcome === NEEDS_LOAD) return 'load';
+    if (!command.noreply) {
+      switch (outcome) {
+        case 'stored':
+          out.line(lines.stored);
+          break;
+        case 'not_stored':
+          out.line(lines.notStored);
+          break;
+        case 'exists':
+          out.line(lines.exists);
+          break;
+        case 'not_found':
+          out.line(lines.notFound);
+          break;
+      }
+    }
+    this.staged ||= outcome === 'stored';
+    return 'done';
+  }
+
+  #addDelta(command: Command, out: ReplyBuffer): Step {
+    const outcome = this.#cache.addDelta(this.#keyOf(command, 0), command.delta, command.op === Op.incr);
+    if (outcome === NEEDS_LOAD) return 'load';
+    if (!command.noreply) {
+      if (outcome === 'stored') numberLine(out, this.#cache.deltaResult);
+      else out.line(outcome === 'not_found' ? lines.notFound : lines.nonNumericValue);
+    }
+    this.staged ||= outcome === 'stored';
+    return 'done';
+  }
+
+  #delete(command: Command, out: ReplyBuffer): Step {
+    return this.#replyTo(this.#cache.delete(this.#keyOf(command, 0)), command, lines.deleted, out);
+  }
+
+  #touch(command: Command, out: ReplyBuffer): Step {
+    return this.#replyTo(this.#cache.touch(this.#keyOf(command, 0), command.exptime), command, lines.touched, out);
+  }
+
+  #replyTo(outcome: 'deleted' | 'touched' | 'not_found' | NeedsLoad, command: Command, success: Buffer, out: ReplyBuffer): Step {
+    if (outcome === NEEDS_LOAD) return 'load';
+    if (!command.noreply) out.line(outcome === 'not_found' ? lines.notFound : success);
+    this.staged ||= outcome !== 'not_found';
+    return 'done';
+  }
+
+  #answer(reply: Promise<string> | string, out: ReplyBuffer): Step {
+    if (typeof reply === 'string') {
+      out.ascii(reply);
+      return 'done';
+    }
+    this.pending = reply;
+    return 'later';
+  }
+
+  #keyOf(command: Command, index: number): KeyRange {
+    const key = this.#key;
+    key.buffer = command.buffer;
+    key.start = command.keyStarts[index]!;
+    key.end = command.keyEnds[index]!;
+    return key;
+  }
+}

@@ -1,0 +1,74 @@
+import type { Residency } from '../cache/residency.ts';
+import type { Store } from '../store/store.ts';
+
+/** Items looked at per step. */
+const STEP_ITEMS = 256;
+
+/**
+ * Deletes what flush_all made dead, in the background, in steps that each wait for their commit. The
+ * watermark alone hides flushed items; this only gives their space back. Interrupted by the end of the
+ * process it starts again: what is already deleted costs little.
+ */
+export class FlushReclaim {
+  readonly #residency: Residency;
+  readonly #store: Store;
+  #running = false;
+  /** Items deleted since the process started. */
+  deleted = 0;
+
+  constructor(residency: Residency, store: Store) {
+    this.#residency = residency;
+    this.#store = store;
+  }
+
+  get isNeeded(): boolean {
+    const { flushCas, flushDone } = this.#store.state;
+    return flushDone < flushCas;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Runs until nothing flushed is left, or `signal` ends it. */
+  async run(signal: AbortSignal): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      while (this.isNeeded && !signal.aborted) {
+        const upTo = this.#store.state.flushCas;
+        await this.#pass(upTo, signal);
+        if (signal.aborted) return;
+        this.#store.changeState({ flushDone: upTo });
+        await this.#store.committed();
+        await this.#store.sync();
+        await this.#store.compactItems();
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  async #pass(upTo: number, signal: AbortSignal): Promise<void> {
+    let after: string | undefined;
+    while (!signal.aborted) {
+      const { found, next } = await this.#store.scan('', after, STEP_ITEMS);
+      const dead = found.filter(({ item }) => item.cas <= upTo).map(({ key }) => key);
+      if (dead.length > 0) {
+        await this.#residency.withKnown(dead, () => {
+          for (const key of dead) {
+            const item = this.#residency.currentOf(key);
+            if (item == null || item.cas > upTo) continue;
+            this.#store.remove(key, item);
+            this.#residency.rememberOf(key, undefined);
+            this.deleted++;
+            this.#store.changeState({ reclaimedBytes: this.#store.state.reclaimedBytes + key.length + item.length });
+          }
+        });
+        await this.#store.committed();
+      }
+      if (next === undefined) return;
+      after = next;
+    }
+  }
+}

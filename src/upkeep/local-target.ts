@@ -1,0 +1,154 @@
+import type { Cache } from '../cache/cache.ts';
+import { isExpired } from '../cache/exptime.ts';
+import type { Residency } from '../cache/residency.ts';
+import type { Item } from '../item.ts';
+import type { Store } from '../store/store.ts';
+import { bucketDeadline } from '../store/ttl-bucket.ts';
+import type { DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './sweep-target.ts';
+
+/** Keys whose state is loaded at once: bounds what one step holds up. */
+const STEP_KEYS = 256;
+/** Index entries dropped after which the swept part of the index is compacted, see `reap`. */
+const COMPACT_AFTER_ENTRIES = 50_000;
+
+/** The checks of a sweep, atomic because they run inside the process that owns the store. */
+export class LocalTarget implements SweepTarget {
+  readonly #cache: Cache;
+  readonly #residency: Residency;
+  readonly #store: Store;
+  readonly #busyMs: () => number;
+  #reported: ReadonlyMap<string, string> = new Map();
+  #entriesDropped = 0;
+
+  constructor(cache: Cache, store: Store, busyMs: () => number) {
+    this.#cache = cache;
+    this.#residency = cache.residency;
+    this.#store = store;
+    this.#busyMs = busyMs;
+  }
+
+  /** What the daemon told last, for `stats expire`. */
+  get reported(): ReadonlyMap<string, string> {
+    return this.#reported;
+  }
+
+  async state(): Promise<IndexState> {
+    return {
+      entries: this.#store.state.indexEntries,
+      oldestDeadline: await this.#store.oldestDeadline(),
+      now: this.#cache.now(),
+      busyMs: this.#busyMs(),
+    };
+  }
+
+  async due(limit: number, after?: string): Promise<DueList> {
+    const seen = String(this.#store.state.cas);
+    const { rows, next } = await this.#store.dueRows(this.#cache.now(), limit, after);
+    return { rows, next, seen };
+  }
+
+  async keys(row: string): Promise<readonly Buffer[]> {
+    return (await this.#store.dueKeys(row)).map((key) => Buffer.from(key, 'latin1'));
+  }
+
+  /**
+   * Deletes the items listed in index rows that are due and were not stored after `seen`, and drops the
+   * rows. An entry stays listed only if its item still belongs to the row's bucket: stored after `seen`,
+   * or not due because the clock was set back.
+   */
+  async reap(seen: string, rows: readonly string[]): Promise<ReapReport> {
+    const report = { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 };
+    const seenCas = Number(seen);
+    for (const row of rows) {
+      const keys = await this.#store.dueKeys(row);
+      const deadline = Number.parseInt(row.slice(0, 8), 16);
+      if (keys.length === 0 || deadline > this.#cache.now()) continue;
+      const left: string[] = [];
+      for (let i = 0; i < keys.length; i += STEP_KEYS) {
+        const some = keys.slice(i, i + STEP_KEYS);
+        await this.#residency.withKnown(some, () => {
+          const now = this.#cache.now();
+          for (const key of some) {
+            report.scanned++;
+            const item = this.#residency.currentOf(key) ?? undefined;
+            if (item === undefined || item.expiresAt === 0) report.stale++;
+            else if (!isExpired(item, now)) {
+              report.stale++;
+              if (bucketDeadline(item.expiresAt, item.ttlShift) === deadline) left.push(key);
+            } else if (item.cas > seenCas) {
+              report.changed++;
+              left.push(key);
+            } else this.#delete(key, item, report);
+          }
+        });
+      }
+      this.#store.dropDueRow(row, keys.length, left);
+      this.#entriesDropped += keys.length;
+    }
+    await this.#store.committed();
+    if (this.#entriesDropped >= COMPACT_AFTER_ENTRIES) {
+      // Tombstones of the swept index would slow the next sweep down (docs/storage-format.md).
+      this.#entriesDropped = 0;
+      await this.#store.compactSweptIndex();
+    }
+    return report;
+  }
+
+  async list(query: ListQuery): Promise<ItemList> {
+    const prefix = query.prefix?.toString('latin1') ?? '';
+    const after = query.after === undefined ? undefined : Buffer.from(query.after, 'hex').toString('latin1');
+    // What is staged is not in the scan yet; it is newer than any list can promise to be.
+    const { found, next } = await this.#store.scan(prefix, after, query.limit);
+    const items = found
+      .filter(({ item }) => query.storedBefore === undefined || item.storedAt < query.storedBefore)
+      .map(({ key, item }) => ({
+        key: Buffer.from(key, 'latin1'),
+        cas: String(item.cas),
+        expiresAt: item.expiresAt,
+        storedAt: item.storedAt,
+        length: item.length,
+      }));
+    return { items, next: next === undefined ? undefined : Buffer.from(next, 'latin1').toString('hex') };
+  }
+
+  async remove(items: readonly ListedItem[]): Promise<ReapReport> {
+    const report = { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 };
+    for (let i = 0; i < items.length; i += STEP_KEYS) {
+      const some = items.slice(i, i + STEP_KEYS).map((item) => ({ key: item.key.toString('latin1'), listed: item }));
+      await this.#residency.withKnown(
+        some.map(({ key }) => key),
+        () => {
+          for (const { key, listed } of some) {
+            report.scanned++;
+            const item = this.#residency.currentOf(key) ?? undefined;
+            if (item === undefined) report.stale++;
+            else if (String(item.cas) !== listed.cas || item.expiresAt !== listed.expiresAt) report.changed++;
+            else this.#delete(key, item, report);
+          }
+        },
+      );
+    }
+    await this.#store.committed();
+    return report;
+  }
+
+  async report(stats: ReadonlyMap<string, string>): Promise<void> {
+    this.#reported = stats;
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #delete(key: string, item: Item, report: { deleted: number; bytes: number }): void {
+    const bytes = key.length + item.length;
+    report.deleted++;
+    report.bytes += bytes;
+    this.#store.remove(key, item);
+    this.#residency.rememberOf(key, undefined);
+    const { expired, reclaimedBytes } = this.#store.state;
+    const isExpiry = isExpired(item, this.#cache.now());
+    this.#store.changeState({ expired: isExpiry ? expired + 1 : expired, reclaimedBytes: reclaimedBytes + bytes });
+  }
+}
