@@ -1,0 +1,120 @@
+import type { Link } from './link.ts';
+import type { Pace } from './pace.ts';
+import type { IndexState, ReapReport } from './target.ts';
+
+/** What one finished or interrupted sweep did. */
+export interface SweepSummary {
+  /** Index entries and listed items that were looked at. */
+  readonly scanned: number;
+  /** Items found due through the TTL index and deleted. */
+  readonly expired: number;
+  /** Items deleted for their age or, under a prefix, for their expiry. */
+  readonly removed: number;
+  /** Bytes of keys and values of both. */
+  readonly bytes: number;
+  /** Index entries dropped that no longer applied. */
+  readonly stale: number;
+  /** Items left alone because they had changed since they were listed. */
+  readonly changed: number;
+  readonly durationMs: number;
+  /** Entries looked at per second. */
+  readonly rate: number;
+  /** Index entries left. */
+  readonly indexEntries: number;
+  /** Seconds by which the oldest entry left is overdue. */
+  readonly lagSeconds: number;
+  /** True when it was stopped before its end. */
+  readonly interrupted: boolean;
+}
+
+/** Which part of the work a report belongs to. */
+export type Work = 'expired' | 'removed';
+
+/** Seconds by which the oldest index entry is overdue; 0 when nothing is. */
+export function lagSeconds(state: IndexState): number {
+  return state.oldestDeadline === 0 ? 0 : Math.max(0, state.now - state.oldestDeadline);
+}
+
+/** Counts what the sweeper does over its life, and shows it as memcached shows stats. */
+export class SweepStats {
+  #sweeps = 0;
+  #sweepsWithWork = 0;
+  #failures = 0;
+  #scanned = 0;
+  #expired = 0;
+  #removed = 0;
+  #stale = 0;
+  #bytes = 0;
+  #changed = 0;
+  #state: IndexState | undefined;
+  #last: SweepSummary | undefined;
+  #lastAt = 0;
+  #pace: Pace = { limit: 0, pauseMs: 0 };
+  readonly #link: Link | undefined;
+
+  /** `link` is absent when this process has the store open itself: it is then always reachable. */
+  constructor(link?: Link) {
+    this.#link = link;
+  }
+
+  addRound(work: Work, report: ReapReport): void {
+    this.#scanned += report.scanned;
+    this.#stale += report.stale;
+    this.#bytes += report.bytes;
+    this.#changed += report.changed;
+    if (work === 'expired') this.#expired += report.deleted;
+    else this.#removed += report.deleted;
+  }
+
+  addSweep(summary: SweepSummary, unixSeconds: number): void {
+    this.#sweeps++;
+    if (summary.scanned === 0) return;
+    this.#sweepsWithWork++;
+    this.#last = summary;
+    this.#lastAt = unixSeconds;
+  }
+
+  addFailure(): void {
+    this.#failures++;
+  }
+
+  setState(state: IndexState): void {
+    this.#state = state;
+  }
+
+  setPace(pace: Pace): void {
+    this.#pace = pace;
+  }
+
+  /** Names and values in the order in which they are shown. Values hold no blanks. */
+  entries(): Map<string, string> {
+    const last = this.#last;
+    const numbers: readonly (readonly [string, number])[] = [
+      ['sweeps', this.#sweeps],
+      ['sweeps_with_work', this.#sweepsWithWork],
+      ['sweep_failures', this.#failures],
+      ['entries_scanned', this.#scanned],
+      ['items_expired', this.#expired],
+      ['items_removed', this.#removed],
+      ['stale_entries_dropped', this.#stale],
+      ['items_changed', this.#changed],
+      ['bytes_reclaimed', this.#bytes],
+      ['oldest_overdue_seconds', this.#state === undefined ? 0 : lagSeconds(this.#state)],
+      ['index_entries', this.#state?.entries ?? 0],
+      ['last_sweep_at', this.#lastAt],
+      ['last_sweep_ms', Math.round(last?.durationMs ?? 0)],
+      ['last_sweep_entries', last?.scanned ?? 0],
+      ['last_sweep_rate', Math.round(last?.rate ?? 0)],
+      ['batch_limit', this.#pace.limit],
+      ['pause_ms', Math.round(this.#pace.pauseMs)],
+      ['reconnects', this.#link?.reconnects ?? 0],
+      ['server_reachable', this.#link === undefined || this.#link.reachable ? 1 : 0],
+    ];
+    return new Map(numbers.map(([name, value]) => [name, String(value)]));
+  }
+}
+
+/** `STAT name value` lines and the closing `END`, with line ends. */
+export function formatStats(stats: ReadonlyMap<string, string>): string {
+  return `${[...stats].map(([name, value]) => `STAT ${name} ${value}\r\n`).join('')}END\r\n`;
+}

@@ -1,0 +1,11 @@
+/** The contract between the sweeper and what it sweeps; its home is beside the checks that keep it. */
+export type {
+  DueList,
+  DueRow,
+  IndexState,
+  ItemList,
+  ListedItem,
+  ListQuery,
+  ReapReport,
+  SweepTarget,
+} from '../src/upkeep/sweep-target.ts';

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+import { expireCommand } from './cli/expire.ts';
+import { runProgram } from './cli/program.ts';
+import { serveCommand } from './cli/serve.ts';
+import { packageVersion } from './version.ts';
+
+const status = await runProgram(process.argv.slice(2), {
+  commands: [serveCommand(), expireCommand()],
+  version: packageVersion(),
+  environment: process.env,
+  writeOut: (text) => void process.stdout.write(text),
+  writeError: (text) => void process.stderr.write(text),
+});
+// A failure ends the process even if something still holds the event loop; a success ends by itself.
+if (status !== 0) process.exit(status);

@@ -1,0 +1,87 @@
+import type { Logger } from '../log.ts';
+import type { Timers } from './timers.ts';
+
+/** Where signals and uncaught errors come from: the process, or an emitter in tests. */
+export interface SignalSource {
+  on(event: string, listener: (value: unknown) => void): unknown;
+  off(event: string, listener: (value: unknown) => void): unknown;
+}
+
+/** How long an orderly stop may take. */
+export const STOP_LIMIT_MS = 30_000;
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+
+/**
+ * Watches for what ends a server. The first SIGTERM or SIGINT asks for an orderly stop; a second one, an
+ * uncaught error, or the end of the time allowed forces it. SIGHUP is reserved: logged, and nothing done.
+ */
+export class EndWatch {
+  /** Resolves with the signal that asks for an orderly stop. */
+  readonly requested: Promise<string>;
+  /** Resolves when the process is to end at once, with the work in hand or not. */
+  readonly forced: Promise<void>;
+  readonly #logger: Logger;
+  readonly #timers: Timers;
+  readonly #source: SignalSource;
+  readonly #listeners = new Map<string, (value: unknown) => void>();
+  #resolveRequested: (signal: string) => void = () => undefined;
+  #resolveForced: () => void = () => undefined;
+  #cancelLimit: (() => void) | undefined;
+  #asked = false;
+
+  constructor(source: SignalSource, timers: Timers, logger: Logger) {
+    this.#source = source;
+    this.#timers = timers;
+    this.#logger = logger;
+    this.requested = new Promise((resolve) => {
+      this.#resolveRequested = resolve;
+    });
+    this.forced = new Promise((resolve) => {
+      this.#resolveForced = resolve;
+    });
+    for (const signal of STOP_SIGNALS) this.#listen(signal, () => this.#ask(signal));
+    this.#listen('SIGHUP', () => this.#logger.info('SIGHUP ignored'));
+    // Unhandled rejections arrive here as well.
+    this.#listen('uncaughtException', (error) => {
+      this.#logger.fatal({ err: error }, 'uncaught error, ending');
+      this.#resolveForced();
+    });
+  }
+
+  /** True once an orderly stop was asked for. */
+  get stopping(): boolean {
+    return this.#asked;
+  }
+
+  /** Starts the time an orderly stop may take; later calls change nothing. */
+  startLimit(): void {
+    this.#cancelLimit ??= this.#timers.after(STOP_LIMIT_MS, () => {
+      this.#logger.error(`not stopped after ${STOP_LIMIT_MS / 1000} s, giving up`);
+      this.#resolveForced();
+    });
+  }
+
+  /** Lets go of the process and the timer. */
+  close(): void {
+    this.#cancelLimit?.();
+    for (const [event, listener] of this.#listeners) this.#source.off(event, listener);
+  }
+
+  #ask(signal: string): void {
+    if (this.#asked) {
+      this.#logger.warn(`${signal} again, ending at once`);
+      this.#resolveForced();
+      return;
+    }
+    this.#asked = true;
+    this.#logger.info(`${signal}, stopping`);
+    this.startLimit();
+    this.#resolveRequested(signal);
+  }
+
+  #listen(event: string, listener: (value: unknown) => void): void {
+    this.#listeners.set(event, listener);
+    this.#source.on(event, listener);
+  }
+}

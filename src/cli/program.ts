@@ -1,0 +1,81 @@
+import { Command, CommanderError } from 'commander';
+import { messageOf, TugelaError } from '../errors.ts';
+
+/** What `runProgram` is given besides the command line. */
+export interface ProgramDeps {
+  readonly commands: readonly Command[];
+  readonly version: string;
+  readonly environment: NodeJS.ProcessEnv;
+  writeOut(text: string): void;
+  writeError(text: string): void;
+}
+
+const NAME = 'tugela-ts';
+const FAILED = 1;
+const USAGE = 2;
+
+/**
+ * Runs one command line (without the program's own name) and resolves with the exit status: 0, 1 for a
+ * failure, 2 for a mistake in the command line. Mistakes and failures are one line on stderr; with -vv
+ * the stack follows.
+ */
+export async function runProgram(args: readonly string[], deps: ProgramDeps): Promise<number> {
+  const program = buildProgram(deps);
+  let running: Command | undefined;
+  program.hook('preAction', (_program, action) => {
+    running = action;
+  });
+  try {
+    if (args.length === 0) throw noCommand(deps.commands);
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    // Commander has told the user already, and exits with 0 after -h and -V.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    deps.writeError(`${NAME}: ${messageOf(error)}\n`);
+    if (wantsStack(running, deps.environment)) deps.writeError(`${stackOf(error)}\n`);
+    return error instanceof TugelaError && error.code === 'TUGELA_USAGE' ? USAGE : FAILED;
+  }
+}
+
+function buildProgram(deps: ProgramDeps): Command {
+  const program = new Command(NAME)
+    .description('A persistent memcached: the memcached protocol in front of LevelDB.')
+    .version(deps.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => deps.writeOut(text),
+      writeErr: (text) => deps.writeError(text),
+      outputError: (text, write) => write(oneLine(text)),
+    });
+  for (const command of deps.commands) {
+    command.copyInheritedSettings(program);
+    command.helpOption('-h, --help', 'print this help');
+    program.addCommand(command);
+  }
+  return program;
+}
+
+/** Commander would print the whole help as an error without saying what is wrong. */
+function noCommand(commands: readonly Command[]): TugelaError {
+  const names = commands.map((command) => command.name()).join(' or ');
+  return new TugelaError('TUGELA_USAGE', `no command given; say ${names}, or --help`);
+}
+
+/** Commander writes "error: …", and a suggestion on a second line. */
+function oneLine(text: string): string {
+  return `${NAME}: ${text.trim().replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')}\n`;
+}
+
+function wantsStack(command: Command | undefined, environment: NodeJS.ProcessEnv): boolean {
+  const verbose: unknown = command?.opts()['verbose'] ?? environment['TUGELA_VERBOSE'];
+  return Number(verbose) >= 2;
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.stack ?? error.message;
+  return error.cause === undefined ? own : `${own}\ncaused by ${stackOf(error.cause)}`;
+}
