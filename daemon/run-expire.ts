@@ -4,6 +4,7 @@ import { DeletePrinter } from './delete-printer.ts';
 import { previewing } from './disposal.ts';
 import { keyText } from './key-text.ts';
 import { formatAddress, type Address } from './line-client.ts';
+import { reasonOf } from './link-error.ts';
 import type { Link } from './link.ts';
 import { RemoteTarget } from './remote-target.ts';
 import { StatsListener } from './stats-listener.ts';
@@ -127,6 +128,26 @@ function summaryText(config: ExpireConfig, summary: SweepSummary): string {
   return config.json ? summaryJson(summary, dryRun) : formatSummary(summary, dryRun);
 }
 
+/**
+ * Opens the daemon's own stats. Beside a server that supervises it the sweeping matters more than they do:
+ * a second such pair on a machine finds the port taken and goes on without, for the server shows the same
+ * figures. Started by hand, a taken port is an error.
+ */
+async function openStats(
+  { statsPort: port }: ExpireConfig,
+  { version, logger, endsWithStdin }: ExpireContext,
+  stats: () => ReadonlyMap<string, string>,
+): Promise<StatsListener | undefined> {
+  if (port === undefined) return undefined;
+  try {
+    return await StatsListener.open({ host: STATS_HOST, port, version, stats });
+  } catch (error) {
+    if (!endsWithStdin) throw error;
+    logger.warn({ reason: reasonOf(error) }, "no stats listener; the server's stats expire shows the same");
+    return undefined;
+  }
+}
+
 async function runDaemon(
   config: ExpireConfig,
   context: ExpireContext,
@@ -145,9 +166,7 @@ async function runDaemon(
       ['version', version],
       ...stats.entries(),
     ]);
-  const { statsPort: port } = config;
-  const listener =
-    port === undefined ? undefined : await StatsListener.open({ host: STATS_HOST, port, version, stats: allStats });
+  const listener = await openStats(config, context, allStats);
   try {
     logger.info(
       {

@@ -97,10 +97,14 @@ export class Cache {
       }
     } else {
       text = buffer.toString('latin1', start, end);
-      const known = residency.besideRam(text, false);
+      let known = residency.besideRam(text, false);
+      if (known === undefined) {
+        residency.reads.lookups++;
+        known = residency.readNow(text, true);
+      }
       if (known === undefined) return NEEDS_LOAD;
       if (known !== null && this.#isAlive(known.expiresAt, known.cas, now)) {
-        const whole = residency.besideRam(text, true);
+        const whole = known.value === undefined ? residency.besideRam(text, true) : known;
         if (whole == null) return NEEDS_LOAD;
         item = whole;
       } else {
@@ -142,7 +146,7 @@ export class Cache {
     const hash = this.residency.hash(buffer, start, end);
     const text = buffer.toString('latin1', start, end);
     const joins = op === Op.append || op === Op.prepend;
-    const found = this.residency.current(hash, buffer, start, end, text, joins);
+    const found = this.#current(hash, key, text, joins);
     if (found === undefined) return NEEDS_LOAD;
     const old = found ?? undefined;
     this.counters.cmd_set++;
@@ -178,7 +182,7 @@ export class Cache {
     if (op === Op.set) {
       const hash = this.residency.hash(key.buffer, key.start, key.end);
       const text = key.buffer.toString('latin1', key.start, key.end);
-      const found = this.residency.current(hash, key.buffer, key.start, key.end, text, false);
+      const found = this.#current(hash, key, text, false);
       if (found === undefined) return NEEDS_LOAD;
       if (found !== null) this.#forget(hash, key, text, found);
     }
@@ -192,7 +196,7 @@ export class Cache {
     const { buffer, start, end } = key;
     const hash = this.residency.hash(buffer, start, end);
     const text = buffer.toString('latin1', start, end);
-    const found = this.residency.current(hash, buffer, start, end, text, true);
+    const found = this.#current(hash, key, text, true);
     if (found === undefined) return NEEDS_LOAD;
     const live = this.#countLookup(found ?? undefined, now);
     if (live === undefined) {
@@ -215,7 +219,7 @@ export class Cache {
     const now = this.now();
     const hash = this.residency.hash(key.buffer, key.start, key.end);
     const text = key.buffer.toString('latin1', key.start, key.end);
-    const found = this.residency.current(hash, key.buffer, key.start, key.end, text, false);
+    const found = this.#current(hash, key, text, false);
     if (found === undefined) return NEEDS_LOAD;
     const live = this.#countLookup(found ?? undefined, now);
     if (live === undefined) {
@@ -233,7 +237,7 @@ export class Cache {
     const now = this.now();
     const hash = this.residency.hash(key.buffer, key.start, key.end);
     const text = key.buffer.toString('latin1', key.start, key.end);
-    const found = this.residency.current(hash, key.buffer, key.start, key.end, text, false);
+    const found = this.#current(hash, key, text, false);
     if (found === undefined) return NEEDS_LOAD;
     const live = this.#countLookup(found ?? undefined, now);
     this.counters.cmd_touch++;
@@ -262,6 +266,12 @@ export class Cache {
   /** True when an item is there for clients: neither expired nor flushed. */
   isAlive(item: Item, now: number): boolean {
     return this.#isAlive(item.expiresAt, item.cas, now);
+  }
+
+  /** The key's newest state, read from disk when that is quick; undefined when it must be loaded. */
+  #current(hash: number, key: KeyRange, text: string, value: boolean): Item | null | undefined {
+    const known = this.residency.current(hash, key.buffer, key.start, key.end, text, value);
+    return known === undefined ? this.residency.readNow(text, value) : known;
   }
 
   #isAlive(expiresAt: number, cas: number, now: number): boolean {

@@ -3,6 +3,7 @@ import type { Item } from '../item.ts';
 import { hashKey } from '../ram/hash.ts';
 import type { RamTier } from '../ram/ram-tier.ts';
 import type { Store } from '../store/store.ts';
+import { ReadPace } from './read-pace.ts';
 
 /** Keys read with one LevelDB call: enough to share its cost, few enough to spread over threads. */
 const FETCH_KEYS = 32;
@@ -48,14 +49,15 @@ export class Residency {
   readonly #seed = randomInt(2 ** 32);
   readonly #held = new Map<string, Held>();
   readonly #tickets = new Map<string, Ticket>();
+  readonly #pace = new ReadPace();
   #queue: Ticket[] = [];
   #scheduled = false;
   /** Reads under way. */
   #fetching = 0;
   /** No read may begin. */
   #quiet = false;
-  /** Loads answered from disk, for stats: rows read and values read. */
-  readonly reads: { rows: number; values: number } = { rows: 0, values: 0 };
+  /** For stats: rows and values read from disk, and retrievals that the RAM tier could not answer. */
+  readonly reads: { rows: number; values: number; lookups: number } = { rows: 0, values: 0, lookups: 0 };
 
   constructor(store: Store, ram: RamTier) {
     this.#store = store;
@@ -87,6 +89,29 @@ export class Residency {
     return held !== undefined && held !== null && held.cas === item.cas && held.value !== undefined
       ? { ...item, value: held.value }
       : undefined;
+  }
+
+  /**
+   * The state of a key that is not resident, read at once; undefined when it has to be loaded, because
+   * reads are slow just now or enough was read in this turn. To be used at once: it is not held.
+   */
+  readNow(key: string, value: boolean): Item | null | undefined {
+    // Known without its value: only the value is to be read, which `load` does.
+    if (this.#quiet || this.besideRam(key, false) !== undefined || !this.#pace.mayBlock()) return undefined;
+    let item = this.#store.fetchNow(key);
+    this.reads.rows++;
+    if (item !== undefined && value && item.value === undefined) {
+      const found = this.#store.readValueNow(key, item);
+      if (found === undefined) {
+        this.#pace.finish();
+        return undefined;
+      }
+      this.reads.values++;
+      item = { ...item, value: found };
+    }
+    this.#pace.finish();
+    if (value) this.#keep(key, item ?? null);
+    return item ?? null;
   }
 
   /** The newest state by key string, for upkeep work that has no bytes at hand. */

@@ -54,7 +54,7 @@ async function serve(settings: ServeSettings): Promise<number> {
 function expireCompanion(addresses: readonly string[], settings: ServeSettings, logger: Logger): Companion {
   const args = expireArguments(addresses, settings.process);
   const spawn = expireSpawner(args, expireEnvironment(process.env));
-  return new Supervisor('expiry daemon', { spawn, timers: systemTimers, logger });
+  return new Supervisor('expiry child', { spawn, timers: systemTimers, logger });
 }
 
 /** Whoever started us may have closed our stdout long since; a server does not die of that. */

@@ -48,7 +48,8 @@ export class Arena {
     while (segmentBytes > 4096 && bytes / segmentBytes < 16) segmentBytes /= 2;
     this.#segmentBytes = segmentBytes;
     this.#segmentUnits = segmentBytes / ALIGN;
-    const count = Math.floor(bytes / segmentBytes);
+    // Four bytes more for each one's fill.
+    const count = Math.floor(bytes / (segmentBytes + 4));
     this.#count = count < 4 ? 0 : Math.min(count, Math.floor(NOWHERE / this.#segmentUnits));
     this.#fill = new Uint32Array(this.#count);
     for (let i = this.#count - 1; i >= 0; i--) this.#free.push(i);

@@ -1,8 +1,10 @@
 import type { Item } from '../item.ts';
 import { Arena, HEADER_BYTES, NOWHERE, type Mover } from './arena.ts';
 
-/** Bytes of the parallel arrays per slot, the hash index and the ghost table included. */
-const SLOT_BYTES = 4 * 9 + 8 + 3 + 4 * 2 + 4;
+/** Bytes of the parallel arrays per slot. */
+const COLUMN_BYTES = 4 * 9 + 8 + 3;
+/** The same with a slot's usual share of the hash index and the ghost table. */
+const SLOT_BYTES = COLUMN_BYTES + 4 * 2 + 4;
 /**
  * Bytes of budget per slot. The number of slots is fixed at start, so that nothing is ever rehashed
  * while clients wait; items smaller than this on average run out of slots before they run out of arena.
@@ -69,12 +71,14 @@ export class RamTier implements Mover {
   constructor(bytes: number) {
     this.#limitBytes = bytes;
     this.#slots = Math.max(16, Math.floor(bytes / BUDGET_PER_SLOT));
-    this.#arena = new Arena(bytes - this.#slots * SLOT_BYTES, this);
+    // Powers of two may take more per slot than SLOT_BYTES counts: the arena has what is really left.
+    const tableBytes = 4 * (bucketsFor(this.#slots) + ghostsFor(this.#slots));
+    this.#arena = new Arena(bytes - this.#slots * COLUMN_BYTES - tableBytes, this);
     const capacity = this.#arena.enabled ? this.#slots : 0;
-    const buckets = 2 ** Math.ceil(Math.log2(Math.max(16, capacity * 1.34)));
+    const buckets = bucketsFor(capacity);
     this.#index = new Uint32Array(buckets);
     this.#mask = buckets - 1;
-    const ghosts = 2 ** Math.floor(Math.log2(Math.max(16, capacity)));
+    const ghosts = ghostsFor(capacity);
     this.#ghost = new Uint32Array(ghosts);
     this.#ghostMask = ghosts - 1;
     this.#hashes = new Uint32Array(capacity);
@@ -338,4 +342,14 @@ export class RamTier implements Mover {
     }
     index[hole] = 0;
   }
+}
+
+/** Cells of the hash index: at most three quarters of them are used. */
+function bucketsFor(slots: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(16, slots * 1.34)));
+}
+
+/** Cells of the ghost table. */
+function ghostsFor(slots: number): number {
+  return 2 ** Math.floor(Math.log2(Math.max(16, slots)));
 }

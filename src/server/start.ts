@@ -6,7 +6,7 @@ import { Command } from '../cache/command.ts';
 import { Residency } from '../cache/residency.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
-import { messageOf, TugelaError } from '../errors.ts';
+import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
 import { lines } from '../protocol/lines.ts';
 import { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { RamTier } from '../ram/ram-tier.ts';
@@ -186,7 +186,6 @@ class TugelaServer implements RunningServer {
     this.#logger.info(
       {
         version,
-        pid: process.pid,
         addresses: this.addresses,
         directory: config.file,
         items: store.state.items,
@@ -278,8 +277,7 @@ class TugelaServer implements RunningServer {
     await this.#upkeep?.stop();
     await this.#store?.close();
     for (const { address, isUnix } of this.#listeners) {
-      const path = address.slice('unix:'.length);
-      if (isUnix && existsSync(path)) unlinkSync(path);
+      if (isUnix) removeSocket(address.slice('unix:'.length), this.#logger);
     }
     this.#logger.info('stopped');
   }
@@ -298,6 +296,15 @@ function listening(server: Server, listen: () => void, where: string): Promise<v
     server.once('listening', resolve);
     listen();
   });
+}
+
+/** Removes our socket file. After a change of user its directory may be closed to us: the next start clears it. */
+function removeSocket(path: string, logger: Logger): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') logger.debug({ err: error, path }, 'socket file left behind');
+  }
 }
 
 /** Removes a socket file that nobody listens on any more. A living one, or another kind of file, is left alone. */

@@ -200,7 +200,7 @@ export class Stats {
       ['ram_lookups', gets],
       ['rows_read', residency.reads.rows],
       ['values_read', residency.reads.values],
-      ['ram_hit_rate', gets === 0 ? '0.0000' : Math.max(0, 1 - residency.reads.rows / gets).toFixed(4)],
+      ['ram_hit_rate', gets === 0 ? '0.0000' : Math.max(0, 1 - residency.reads.lookups / gets).toFixed(4)],
       ['batches', commits.batches],
       ['mutations', commits.mutations],
       ['batch_mean_size', commits.batches === 0 ? '0.0' : (commits.mutations / commits.batches).toFixed(1)],
@@ -234,6 +234,7 @@ export class Stats {
     Object.assign(store.commits, zero);
     cache.residency.reads.rows = 0;
     cache.residency.reads.values = 0;
+    cache.residency.reads.lookups = 0;
   }
 }
 

@@ -24,6 +24,9 @@ import { recordHead, valueOfRecord } from './value-record.ts';
  */
 const CAS_JUMP = 2 ** 28;
 
+/** Largest record that is read at once: more is worth a thread. */
+const READ_NOW_BYTES = 16 * 1024;
+
 export interface StoreOptions {
   /** Bytes of LevelDB's block cache. */
   readonly blockCacheBytes: number;
@@ -229,6 +232,26 @@ export class Store {
       if (item === undefined) this.commits.damaged++;
       return item;
     });
+  }
+
+  /** Reads what is committed of a key at once, blocking the process. Only for what is likely in memory. */
+  fetchNow(key: string): Item | undefined {
+    const row = this.#db.getSync(itemKey(key));
+    if (row === undefined) return undefined;
+    const item = readItemRow(row, key.length);
+    if (item === undefined) this.commits.damaged++;
+    return item;
+  }
+
+  /**
+   * Reads a small committed value at once, blocking the process. Undefined when it is large, gone or
+   * damaged: `readValue` then has the last word.
+   */
+  readValueNow(key: string, item: Item): Buffer | undefined {
+    const { place } = item;
+    if (place === undefined || place.size > READ_NOW_BYTES) return undefined;
+    const record = Buffer.allocUnsafe(place.size);
+    return this.#values.readNow(place, record) ? valueOfRecord(record, key) : undefined;
   }
 
   /** Reads a value from the value log, checked; undefined when it is damaged or gone. */
