@@ -336,8 +336,10 @@ export class Connection implements Session, CommitWaiter {
     if (bytes[end] === 0x0d && bytes[end + 1] === 0x0a) {
       this.#command = command;
       this.#value = owned ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end));
-    } else if (!command.noreply) {
-      this.#context.out.line(lines.badDataChunk);
+    } else {
+      // Memcached counts it: its data was taken in.
+      this.#context.cache.counters.cmd_set++;
+      if (!command.noreply) this.#context.out.line(lines.badDataChunk);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Item } from '../item.ts';
+import type { Item, Place } from '../item.ts';
 import type { RecordWrite } from './value-log.ts';
 
 /** Who is told when what it staged is in the log, or that it is not. */
@@ -14,6 +14,8 @@ export class CommitGroup {
   /** Newest state by key (latin1); null = deleted. */
   readonly entries: Map<string, Item | null> = new Map();
   readonly records: Map<string, RecordWrite> = new Map();
+  /** Places of records that were replaced before they were written. */
+  readonly unused: Place[] = [];
   /** Keys to list in the TTL index, by deadline * 32 + shift. */
   readonly hints: Map<number, string[]> = new Map();
   /** Index rows that change: a new value, or undefined to delete. */
@@ -28,6 +30,14 @@ export class CommitGroup {
 
   get isEmpty(): boolean {
     return this.entries.size === 0 && this.dueRows.length === 0 && !this.stateChanged;
+  }
+
+  /** The record staged for a key, if any, is not needed any more. */
+  dropRecord(key: string): void {
+    const record = this.records.get(key);
+    if (record === undefined) return;
+    this.records.delete(key);
+    this.unused.push(record.place);
   }
 
   hint(deadline: number, shift: number, key: string): void {

@@ -21,7 +21,7 @@ export async function prepareDirectory(directory: string, mustExist: boolean): P
   let names: string[];
   try {
     if (!mustExist) await mkdir(directory, { recursive: true, mode: 0o700 });
-    names = (await readdir(directory)).filter((name) => name !== 'lost+found');
+    names = (await readdir(directory)).filter((name) => name !== 'lost+found' && name !== `${FORMAT_FILE}.new`);
   } catch (cause) {
     throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}`, { cause });
   }
@@ -38,7 +38,13 @@ export async function prepareDirectory(directory: string, mustExist: boolean): P
       `Cannot open store at ${directory}: it is not empty and not a tugela-ts store (no file ${FORMAT_FILE}); name an empty or new directory`,
     );
   }
-  const match = FORMAT_TEXT.exec(await readFile(join(directory, FORMAT_FILE), 'utf8'));
+  let text: string;
+  try {
+    text = await readFile(join(directory, FORMAT_FILE), 'utf8');
+  } catch (cause) {
+    throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}`, { cause });
+  }
+  const match = FORMAT_TEXT.exec(text);
   const version = match === null ? undefined : Number(match[1]);
   if (version === undefined) {
     throw new TugelaError('TUGELA_STORE_FOREIGN', `Cannot open store at ${directory}: its file ${FORMAT_FILE} is not readable as ours`);

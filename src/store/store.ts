@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { TugelaError } from '../errors.ts';
-import type { Item } from '../item.ts';
+import type { Item, Place } from '../item.ts';
 import { CommitGroup, type CommitWaiter } from './commit-group.ts';
 import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
@@ -14,9 +14,9 @@ import { SegmentTable } from './segment-table.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from './state-row.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
 import { BLOCK_BYTES, COMPRESSION, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
-import { ValueLog } from './value-log.ts';
+import { type RecordWrite, ValueLog } from './value-log.ts';
 import { valueKind } from './value-kind.ts';
-import { recordHead, valueOfRecord } from './value-record.ts';
+import { recordHead, unusedHead, valueOfRecord } from './value-record.ts';
 
 /**
  * How far the cas unique jumps at each start: over all that an unfinished run may have shown to a
@@ -92,6 +92,8 @@ export class Store {
   #scratch = Buffer.allocUnsafe(64 * 1024);
   /** Segments without live values, to be removed after the next sync. */
   readonly #empty = new Set<number>();
+  /** Earliest deadlines of the index rows that listings under way cannot see, because they were not committed when it began. */
+  readonly #listings = new Set<{ earliest: number }>();
   #syncing: Promise<void> | undefined;
   #syncQueued: Promise<void> | undefined;
   #closed = false;
@@ -161,13 +163,14 @@ export class Store {
     let stored = item;
     if (item.length > INLINE_MAX) {
       const size = RECORD_HEAD_BYTES + key.length + item.length;
-      const place = this.#values.reserve(valueKind(item.storedAt, item.expiresAt), size);
+      const place = this.#reserve(valueKind(item.storedAt, item.expiresAt), size);
       stored = { ...item, place };
+      this.#staged.dropRecord(key);
       this.#staged.records.set(key, { place, head: recordHead(key, item), value });
       this.#segments.add(place.segment, size, item.expiresAt);
     } else {
       if (item.place !== undefined) stored = { ...item, place: undefined };
-      this.#staged.records.delete(key);
+      this.#staged.dropRecord(key);
     }
     this.#state.totalItems++;
     this.#stage(key, old, stored);
@@ -185,8 +188,9 @@ export class Store {
   /** Stages the move of a value to a new place in the value log. */
   relocate(key: string, old: Item, value: Buffer): Item {
     const size = RECORD_HEAD_BYTES + key.length + old.length;
-    const place = this.#values.reserve(valueKind(old.storedAt, old.expiresAt), size);
+    const place = this.#reserve(valueKind(old.storedAt, old.expiresAt), size);
     const item: Item = { ...old, place, value: undefined };
+    this.#staged.dropRecord(key);
     this.#staged.records.set(key, { place, head: recordHead(key, { ...old, value }), value });
     this.#segments.add(place.segment, size, item.expiresAt);
     this.#stage(key, old, item);
@@ -195,7 +199,7 @@ export class Store {
 
   /** Stages a delete. */
   remove(key: string, old: Item): void {
-    this.#staged.records.delete(key);
+    this.#staged.dropRecord(key);
     this.#forgetOld(key, old);
     this.#staged.entries.set(key, null);
     this.#staged.bytes += key.length;
@@ -209,11 +213,11 @@ export class Store {
     this.#changed();
   }
 
-  /** Tells a waiter when all that is staged now is committed; at once when nothing is. */
+  /** Tells a waiter when all that is staged now is committed; soon, but never within the call, when nothing is. */
   whenCommitted(waiter: CommitWaiter): void {
     if (!this.#staged.isEmpty) this.#staged.waiters.push(waiter);
     else if (this.#inFlight !== undefined) this.#inFlight.waiters.push(waiter);
-    else waiter.committed(this.#failure);
+    else queueMicrotask(() => waiter.committed(this.#failure));
   }
 
   /** Resolves when all that is staged now is committed; rejects when it could not be. */
@@ -274,6 +278,8 @@ export class Store {
     let entries = 0;
     let next: string | undefined;
     const from = after === undefined ? { gte: dueFrom(this.#state.indexFloor) } : { gt: dueKeyOf(after) };
+    const staged = { earliest: Math.min(this.#staged.earliestHint(), this.#inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY) };
+    this.#listings.add(staged);
     const iterator = this.#db.iterator({ ...from, lt: dueFrom(now + 1), fillCache: false });
     try {
       for await (const [key, value] of iterator) {
@@ -288,8 +294,9 @@ export class Store {
       }
     } finally {
       await iterator.close();
+      this.#listings.delete(staged);
     }
-    if (after === undefined) this.#raiseFloor(rows[0]?.deadline ?? now + 1);
+    if (after === undefined) this.#raiseFloor(Math.min(rows[0]?.deadline ?? now + 1, staged.earliest));
     return { rows, next };
   }
 
@@ -403,13 +410,16 @@ export class Store {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#failure === undefined) {
-      this.#staged.stateChanged = true;
-      this.#changed();
-      await this.sync();
+    try {
+      if (this.#failure === undefined) {
+        this.#staged.stateChanged = true;
+        this.#changed();
+        await this.sync();
+      }
+    } finally {
+      await this.#db.close();
+      this.#values.close();
     }
-    await this.#db.close();
-    this.#values.close();
   }
 
   /**
@@ -421,29 +431,37 @@ export class Store {
   async reopen(): Promise<void> {
     await this.#db.close();
     this.#db = await openLevel(this.directory, this.#options);
-    this.#values.close();
-    this.#segments = new SegmentTable();
-    this.#empty.clear();
+    const values = this.#values;
     await this.#load();
+    values.close();
+    this.#empty.clear();
+    const failure = this.#failure;
     this.#failure = undefined;
+    // What was staged since is counted in what was just replaced.
+    if (failure !== undefined) this.#dropStaged(failure);
   }
 
   async #load(): Promise<void> {
     const row = await this.#db.get(STATE_KEY);
-    const cas = this.#state.cas;
-    this.#state = row === undefined ? emptyState() : decodeState(row);
-    if (row !== undefined || cas > 0) this.#state.cas = Math.max(cas, this.#state.cas) + CAS_JUMP;
+    const state = row === undefined ? emptyState() : decodeState(row);
+    const segments = new SegmentTable();
     for await (const [key, value] of this.#db.iterator({ gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) })) {
-      this.#segments.load(key, value);
+      segments.load(key, value);
     }
-    this.#values = await ValueLog.open(join(this.directory, 'values'), this.#state.nextSegment);
+    const values = await ValueLog.open(join(this.directory, 'values'), state.nextSegment);
     // LevelDB's recovery left all it found in synced tables, so what is empty now stays so.
-    for (const id of this.#values.ids()) {
-      if (this.#segments.use(id).liveItems <= 0) await this.#values.remove(id);
+    for (const id of values.ids()) {
+      if (segments.use(id).liveItems <= 0) await values.remove(id);
     }
-    for (const [id, use] of this.#segments.entries()) {
-      if (use.liveItems <= 0) this.#segments.forget(id);
+    for (const [id, use] of segments.entries()) {
+      if (use.liveItems <= 0) segments.forget(id);
     }
+    // All at once: commands go on while this is read.
+    const { cas } = this.#state;
+    if (row !== undefined || cas > 0) state.cas = Math.max(cas, state.cas) + CAS_JUMP;
+    this.#state = state;
+    this.#segments = segments;
+    this.#values = values;
   }
 
   #stage(key: string, old: Item | undefined, item: Item): void {
@@ -457,6 +475,7 @@ export class Store {
       this.#staged.hint(deadline, item.ttlShift, key);
       this.#state.indexEntries++;
       if (deadline < this.#state.indexFloor) this.#state.indexFloor = deadline;
+      for (const listing of this.#listings) listing.earliest = Math.min(listing.earliest, deadline);
     }
     this.#changed();
   }
@@ -467,12 +486,19 @@ export class Store {
     if (old.place !== undefined && this.#segments.drop(old.place.segment, old.place.size)) this.#emptied(old.place.segment);
   }
 
+  #reserve(kind: number, size: number): Place {
+    const before = this.#values.activeOf(kind);
+    const place = this.#values.reserve(kind, size);
+    // What was full of dead values before it was full is empty from the start.
+    if (before !== undefined && before !== place.segment && this.#segments.use(before).liveItems <= 0) this.#empty.add(before);
+    return place;
+  }
+
   #emptied(segment: number): void {
     if (this.#values.isSealed(segment)) this.#empty.add(segment);
   }
 
-  #raiseFloor(deadline: number): void {
-    const floor = Math.min(deadline, this.#staged.earliestHint(), this.#inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY);
+  #raiseFloor(floor: number): void {
     if (floor > this.#state.indexFloor) this.#state.indexFloor = floor;
   }
 
@@ -528,11 +554,11 @@ export class Store {
     }
     this.#state.nextSegment = this.#values.next;
     batch.put(STATE_KEY, encodeState(this.#state));
-    if (group.records.size > 0) {
-      const records = [...group.records.values()].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
+    if (group.records.size > 0 || group.unused.length > 0) {
+      const records = [...group.records.values(), ...unusedRecords(group.unused)].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
       await this.#values.write(records);
       if (this.#options.syncEveryBatch) await this.#values.sync();
-      for (const record of records) this.commits.valueBytes += record.place.size;
+      for (const { head, value } of records) this.commits.valueBytes += head.length + value.length;
     }
     await batch.write(this.#options.syncEveryBatch);
     this.commits.batches++;
@@ -555,10 +581,14 @@ export class Store {
   #fail(group: CommitGroup, error: Error): void {
     this.#failure = error;
     this.commits.failures++;
-    const keys = [...group.entries.keys(), ...this.#staged.entries.keys()];
-    const waiters = this.#staged.waiters;
+    this.#options.onFailed(group.entries.keys(), error);
+    this.#dropStaged(error);
+  }
+
+  #dropStaged(error: Error): void {
+    const { entries, waiters } = this.#staged;
     this.#staged = new CommitGroup();
-    this.#options.onFailed(keys, error);
+    this.#options.onFailed(entries.keys(), error);
     for (const waiter of waiters) waiter.committed(error);
   }
 
@@ -586,6 +616,20 @@ function sameBucket(old: Item | undefined, item: Item): boolean {
     old.ttlShift === item.ttlShift &&
     bucketDeadline(old.expiresAt, old.ttlShift) === bucketDeadline(item.expiresAt, item.ttlShift)
   );
+}
+
+/** What to write to places that are not needed, one head for all that lie together. */
+function unusedRecords(places: readonly Place[]): RecordWrite[] {
+  const runs: Place[] = [];
+  for (const place of places.toSorted((a, b) => a.segment - b.segment || a.offset - b.offset)) {
+    const last = runs.at(-1);
+    if (last !== undefined && last.segment === place.segment && last.offset + last.size === place.offset) {
+      runs[runs.length - 1] = { ...last, size: last.size + place.size };
+    } else {
+      runs.push(place);
+    }
+  }
+  return runs.map((place) => ({ place, head: unusedHead(place.size), value: Buffer.alloc(0) }));
 }
 
 function dueKeyOf(id: string): Buffer {

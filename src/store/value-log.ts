@@ -100,6 +100,11 @@ export class ValueLog {
     return place;
   }
 
+  /** The segment that values of a kind go to now, if any. */
+  activeOf(kind: number): number | undefined {
+    return this.#active.get(kind)?.id;
+  }
+
   /** True when nothing more will be put into a segment. */
   isSealed(id: number): boolean {
     return this.#segments.get(id)?.sealed ?? true;
@@ -138,7 +143,9 @@ export class ValueLog {
       if (list === undefined) bySegment.set(write.place.segment, [write]);
       else list.push(write);
     }
-    await Promise.all([...bySegment].map(([id, list]) => this.#writeSegment(id, list)));
+    // When one fails the others must have ended all the same: their descriptors may be closed next.
+    const outcomes = await Promise.allSettled([...bySegment].map(([id, list]) => this.#writeSegment(id, list)));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   /**
@@ -146,6 +153,12 @@ export class ValueLog {
    * the caller checks what it gets (value-record.ts).
    */
   async read(place: Place): Promise<Buffer | undefined> {
+    const record = await this.#readUpTo(place);
+    return record?.length === place.size ? record : undefined;
+  }
+
+  /** Reads what there is of a range of a segment. */
+  async #readUpTo(place: Place): Promise<Buffer | undefined> {
     const segment = this.#segments.get(place.segment);
     if (segment === undefined) return undefined;
     segment.busy++;
@@ -155,7 +168,7 @@ export class ValueLog {
       const record = Buffer.allocUnsafeSlow(place.size);
       for (let at = 0; at < place.size; ) {
         const { bytesRead } = await readAsync(fd, record, at, place.size - at, place.offset + at);
-        if (bytesRead === 0) return undefined;
+        if (bytesRead === 0) return record.subarray(0, at);
         at += bytesRead;
       }
       return record;
@@ -171,13 +184,16 @@ export class ValueLog {
     if (segment === undefined) return false;
     if (segment.fd === undefined) {
       try {
-        segment.fd = openSync(this.#path(segment.id), 'r');
+        segment.fd = openSync(this.#path(segment.id), constants.O_RDWR);
       } catch (cause) {
         if (isNotFound(cause)) return false;
         throw cause;
       }
       this.#open++;
+      // Not the one just opened.
+      segment.busy++;
       this.#closeIdle();
+      segment.busy--;
     }
     return readSync(segment.fd, into, 0, place.size, place.offset) === place.size;
   }
@@ -186,7 +202,7 @@ export class ValueLog {
   async scan(id: number, offset: number, length: number): Promise<Buffer> {
     const size = Math.min(length, this.size(id) - offset);
     if (size <= 0) return Buffer.alloc(0);
-    return (await this.read({ segment: id, offset, size })) ?? Buffer.alloc(0);
+    return (await this.#readUpTo({ segment: id, offset, size })) ?? Buffer.alloc(0);
   }
 
   /** Offset of a segment's first record. */
@@ -261,7 +277,8 @@ export class ValueLog {
           runAt = place.offset;
         }
         run.push(head, value);
-        runEnd = place.offset + place.size;
+        // Of an unused place only the head is written.
+        runEnd = place.offset + head.length + value.length;
       }
       await this.#writeRun(segment, run, runAt);
     } finally {
@@ -293,7 +310,7 @@ export class ValueLog {
 
   async #openForReading(segment: Segment): Promise<number | undefined> {
     try {
-      const fd = await openAsync(this.#path(segment.id), constants.O_RDONLY);
+      const fd = await openAsync(this.#path(segment.id), constants.O_RDWR);
       if (segment.fd !== undefined) {
         // Another read opened it meanwhile.
         closeSync(fd);

@@ -26,6 +26,17 @@ export function recordHead(key: string, item: Item): Buffer {
   return head;
 }
 
+/**
+ * The head of a record whose value is never written, for a place that was given but is not needed: who
+ * reads a segment from record to record gets past it. Nothing points to it, and its crc is wrong.
+ */
+export function unusedHead(size: number): Buffer {
+  const head = Buffer.alloc(RECORD_HEAD_BYTES + 1);
+  head.writeUInt32LE(1, 4);
+  head.writeUInt32LE(size - head.length, 8);
+  return head;
+}
+
 /** The value in a record, as a view; undefined when it is damaged or of another key. */
 export function valueOfRecord(record: Buffer, key: string): Buffer | undefined {
   const at = RECORD_HEAD_BYTES + key.length;

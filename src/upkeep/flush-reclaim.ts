@@ -37,6 +37,8 @@ export class FlushReclaim {
     try {
       while (this.isNeeded && !signal.aborted) {
         const upTo = this.#store.state.flushCas;
+        // What was stored before the flush may still be on its way to where a scan sees it.
+        await this.#store.committed();
         await this.#pass(upTo, signal);
         if (signal.aborted) return;
         this.#store.changeState({ flushDone: upTo });

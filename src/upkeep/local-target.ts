@@ -19,6 +19,7 @@ export class LocalTarget implements SweepTarget {
   readonly #busyMs: () => number;
   #reported: ReadonlyMap<string, string> = new Map();
   #entriesDropped = 0;
+  #reaping: Promise<unknown> = Promise.resolve();
 
   constructor(cache: Cache, store: Store, busyMs: () => number) {
     this.#cache = cache;
@@ -56,10 +57,17 @@ export class LocalTarget implements SweepTarget {
    * rows. An entry stays listed only if its item still belongs to the row's bucket: stored after `seen`,
    * or not due because the clock was set back.
    */
-  async reap(seen: string, rows: readonly string[]): Promise<ReapReport> {
+  reap(seen: string, rows: readonly string[]): Promise<ReapReport> {
+    // One after the other: two sweeps would both drop the same entries, and count them twice.
+    const reaping = this.#reaping.then(() => this.#reap(seen, rows));
+    this.#reaping = reaping.catch(() => undefined);
+    return reaping;
+  }
+
+  async #reap(seen: string, rows: readonly string[]): Promise<ReapReport> {
     const report = { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 };
     const seenCas = Number(seen);
-    for (const row of rows) {
+    for (const row of new Set(rows)) {
       const keys = await this.#store.dueKeys(row);
       const deadline = Number.parseInt(row.slice(0, 8), 16);
       if (keys.length === 0 || deadline > this.#cache.now()) continue;

@@ -10,8 +10,9 @@ import { ValueCollector } from './value-collector.ts';
 
 /** Milliseconds between two looks at what is to be done. */
 const TICK_MS = 1000;
-/** Free bytes on the store's file system from which a failed store is opened anew. */
+/** A failed store is opened anew from so many free bytes, or this share of a small file system, on. */
 const REOPEN_FREE_BYTES = 64 * 2 ** 20;
+const REOPEN_FREE_SHARE = 0.1;
 /** Empty value segments that are removed without waiting for the next timed sync. */
 const EMPTY_SEGMENTS_MAX = 4;
 
@@ -137,8 +138,8 @@ export class Upkeep {
         this.#failureSeen = failure;
         logger.error({ err: failure }, 'writes are refused until the store can be opened anew; reads go on');
       }
-      const { bavail, bsize } = await statfs(store.directory);
-      if (bavail * bsize < REOPEN_FREE_BYTES) return;
+      const { bavail, blocks, bsize } = await statfs(store.directory);
+      if (bavail * bsize < Math.min(REOPEN_FREE_BYTES, blocks * bsize * REOPEN_FREE_SHARE)) return;
       await this.#options.cache.residency.whileQuiet(() => store.reopen());
       this.#reopens++;
       this.#failureSeen = undefined;
