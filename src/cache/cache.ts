@@ -56,6 +56,11 @@ export class Cache {
     this.#maxItemSize = maxItemSize;
   }
 
+  /** False while the store cannot take mutations: they must not be tried, or others would see what is then lost. */
+  get isWritable(): boolean {
+    return this.#store.failure === undefined;
+  }
+
   /** Unix seconds now. A flush_all whose time has come takes effect. */
   now(): number {
     const now = this.#clock.now();

@@ -1,0 +1,229 @@
+import { Buffer as NodeBuffer } from 'node:buffer';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import type { Item } from '../../src/item.ts';
+import { hashKey } from '../../src/ram/hash.ts';
+import { RamTier } from '../../src/ram/ram-tier.ts';
+import { buildItem, bytesOf } from '../support/build-item.ts';
+
+/** Few distinct hashes, so that the index gets long runs of collisions. */
+function hashOf(key: Buffer): number {
+  return hashKey(key, 0, key.length, 1) & 0x3f;
+}
+
+function put(tier: RamTier, key: string, item: Item | undefined): boolean {
+  const bytes = Buffer.from(key, 'latin1');
+  return tier.put(hashOf(bytes), bytes, 0, bytes.length, item);
+}
+
+function find(tier: RamTier, key: string): number {
+  const bytes = Buffer.from(key, 'latin1');
+  return tier.find(hashOf(bytes), bytes, 0, bytes.length);
+}
+
+function forget(tier: RamTier, key: string): void {
+  const bytes = Buffer.from(key, 'latin1');
+  tier.forget(hashOf(bytes), bytes, 0, bytes.length);
+}
+
+/** Everything allocated by typed arrays and unpooled buffers while `work` runs. */
+function bytesAllocated(work: () => void): number {
+  let allocated = 0;
+  for (const Real of [Uint8Array, Uint32Array, Float64Array]) {
+    vi.stubGlobal(
+      Real.name,
+      new Proxy(Real, {
+        construct(target, args: unknown[]): object {
+          const array = Reflect.construct(target, args) as { byteLength: number };
+          if (typeof args[0] === 'number') allocated += array.byteLength;
+          return array;
+        },
+      }),
+    );
+  }
+  const allocate = vi.spyOn(NodeBuffer, 'allocUnsafeSlow');
+  try {
+    work();
+    for (const [size] of allocate.mock.calls) allocated += size;
+  } finally {
+    allocate.mockRestore();
+    vi.unstubAllGlobals();
+  }
+  return allocated;
+}
+
+const budget = fc.constantFrom(0, 8_000, 32_000, 100_000, 1_000_000);
+const key = fc.nat(60).map((n) => `key ${n}`.padEnd(6 + (n % 5) * 40, '.'));
+const length = fc.oneof({ weight: 6, arbitrary: fc.nat(300) }, { weight: 3, arbitrary: fc.nat(5000) }, { weight: 1, arbitrary: fc.nat(90_000) });
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('put' as const), key, length, isPlaced: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('absent' as const), key }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), key }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('use' as const), key }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('expiry' as const), key, expiresAt: fc.nat(0xffffffff) }) },
+);
+
+describe('RamTier', () => {
+  it('returns nothing but the newest state of a key, whatever was put, used, moved and evicted before', () => {
+    fc.assert(
+      fc.property(budget, fc.array(step, { minLength: 20, maxLength: 400 }), (bytes, steps) => {
+        const tier = new RamTier(bytes);
+        const model = new Map<string, Item | undefined>();
+        steps.forEach((step, i) => {
+          switch (step.kind) {
+            case 'put': {
+              const place = step.isPlaced ? { segment: i, offset: i * 8, size: step.length + 40 } : undefined;
+              const item = buildItem({ value: bytesOf(step.length, i), cas: i + 1, flags: i * 7, ttlShift: i % 20, expiresAt: i, place });
+              put(tier, step.key, item);
+              model.set(step.key, item);
+              break;
+            }
+            case 'absent':
+              put(tier, step.key, undefined);
+              model.set(step.key, undefined);
+              break;
+            case 'forget':
+              forget(tier, step.key);
+              expect(find(tier, step.key)).toBe(-1);
+              break;
+            case 'use': {
+              const slot = find(tier, step.key);
+              if (slot >= 0) tier.touched(slot);
+              break;
+            }
+            case 'expiry': {
+              const slot = find(tier, step.key);
+              const known = model.get(step.key);
+              if (slot < 0 || known === undefined) break;
+              tier.setExpiry(slot, step.expiresAt, 3);
+              model.set(step.key, { ...known, expiresAt: step.expiresAt, ttlShift: 3 });
+              break;
+            }
+          }
+          expect(tier.stats().usedBytes).toBeLessThanOrEqual(bytes);
+        });
+        let items = 0;
+        let absent = 0;
+        for (const [key, known] of model) {
+          const slot = find(tier, key);
+          if (slot < 0) continue;
+          if (tier.isAbsent(slot)) absent++;
+          else items++;
+          expect(tier.isAbsent(slot)).toBe(known === undefined);
+          if (known === undefined) continue;
+          const { value, ...rest } = tier.item(slot);
+          const { value: newest, ...expected } = known;
+          expect(rest).toEqual(expected);
+          expect(value!.equals(newest!)).toBe(true);
+        }
+        expect(tier.stats()).toMatchObject({ items, absent });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('keeps what was just put when it fits a segment', () => {
+    const tier = new RamTier(100_000);
+    for (let i = 0; i < 5000; i++) {
+      expect(put(tier, `k${i}`, buildItem({ value: bytesOf(i % 900, i) }))).toBe(true);
+      expect(tier.item(find(tier, `k${i}`)).value!.equals(bytesOf(i % 900, i))).toBe(true);
+    }
+  });
+
+  it('forgets a key whose new value is too large to be kept', () => {
+    const tier = new RamTier(100_000);
+    put(tier, 'k', buildItem({ value: bytesOf(10, 1) }));
+    expect(put(tier, 'k', buildItem({ value: bytesOf(90_000, 2) }))).toBe(false);
+    expect(find(tier, 'k')).toBe(-1);
+  });
+
+  it('forgets a key whose new value is not at hand', () => {
+    const tier = new RamTier(100_000);
+    put(tier, 'k', buildItem({ value: bytesOf(10, 1) }));
+    expect(put(tier, 'k', { ...buildItem({ value: bytesOf(10, 2) }), value: undefined })).toBe(false);
+    expect(find(tier, 'k')).toBe(-1);
+  });
+
+  it('keeps nothing and fails nowhere without a budget', () => {
+    const tier = new RamTier(0);
+    expect(put(tier, 'k', buildItem({ value: bytesOf(10, 1) }))).toBe(false);
+    expect(put(tier, 'k', undefined)).toBe(false);
+    forget(tier, 'k');
+    tier.clear();
+    expect(find(tier, 'k')).toBe(-1);
+    expect(tier.stats()).toMatchObject({ items: 0, absent: 0, usedBytes: 0 });
+  });
+
+  it('is empty and usable after clear', () => {
+    const tier = new RamTier(100_000);
+    for (let i = 0; i < 2000; i++) put(tier, `k${i}`, buildItem({ value: bytesOf(100, i) }));
+    tier.clear();
+    expect(tier.stats()).toMatchObject({ items: 0, absent: 0, usedBytes: 0 });
+    for (let i = 0; i < 2000; i++) {
+      put(tier, `k${i}`, buildItem({ value: bytesOf(100, i + 1) }));
+      expect(tier.item(find(tier, `k${i}`)).value!.equals(bytesOf(100, i + 1))).toBe(true);
+    }
+  });
+
+  // 2371589 and 9466552 make the tables as large per slot as they can get.
+  it.each([60_000, 1_000_000, 2_371_589, 9_466_552, 20_000_000])('allocates no more than its limit of %i bytes', (bytes) => {
+    const allocated = bytesAllocated(() => {
+      const tier = new RamTier(bytes);
+      const item = buildItem({ value: Buffer.alloc(4000) });
+      for (let i = 0; i < bytes / 1000; i++) {
+        put(tier, `k${i}`, item);
+        tier.touched(find(tier, `k${i}`));
+      }
+    });
+    expect(allocated).toBeGreaterThan(bytes / 4);
+    expect(allocated).toBeLessThanOrEqual(bytes);
+  });
+
+  it.each([0.7, 0.9, 1.1])('hits at least as often as an LRU of as many items on a Zipf trace of exponent %d', (exponent) => {
+    const keys = 8000;
+    const cumulated: number[] = [];
+    let sum = 0;
+    for (let i = 0; i < keys; i++) cumulated.push((sum += 1 / (i + 1) ** exponent));
+    let seed = 42;
+    const random = (): number => {
+      seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+      return seed / 2 ** 32;
+    };
+    const draw = (): number => {
+      const target = random() * sum;
+      let low = 0;
+      let high = keys - 1;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (cumulated[middle]! < target) low = middle + 1;
+        else high = middle;
+      }
+      return low;
+    };
+    const trace = Array.from({ length: 150_000 }, draw);
+    const tier = new RamTier(250_000);
+    const item = buildItem({ value: bytesOf(100, 1) });
+    let hits = 0;
+    let most = 0;
+    for (const n of trace) {
+      const bytes = Buffer.from(`key:${n}`);
+      const hash = hashKey(bytes, 0, bytes.length, 7);
+      const slot = tier.find(hash, bytes, 0, bytes.length);
+      if (slot >= 0) {
+        hits++;
+        tier.touched(slot);
+      } else {
+        tier.put(hash, bytes, 0, bytes.length, item);
+        most = Math.max(most, tier.stats().items);
+      }
+    }
+    const lru = new Set<number>();
+    let lruHits = 0;
+    for (const n of trace) {
+      if (lru.delete(n)) lruHits++;
+      else if (lru.size >= most) lru.delete(lru.values().next().value!);
+      lru.add(n);
+    }
+    expect(hits).toBeGreaterThanOrEqual(lruHits);
+  });
+});

@@ -1,0 +1,289 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Item } from '../../src/item.ts';
+import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from '../../src/store/due-row.ts';
+import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from '../../src/store/item-row.ts';
+import { itemKey, keyOfItem, prefixEnd } from '../../src/store/keys.ts';
+import { NEVER_EXPIRES, SegmentTable } from '../../src/store/segment-table.ts';
+import { decodeState, emptyState, encodeState, type StoreState } from '../../src/store/state-row.ts';
+import { bucketDeadline, ttlShift } from '../../src/store/ttl-bucket.ts';
+import { readRecordHead, recordHead, valueOfRecord } from '../../src/store/value-record.ts';
+import { buildItem } from '../support/build-item.ts';
+
+const u32 = fc.integer({ min: 0, max: 0xffffffff });
+const u53 = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const key = fc.uint8Array({ minLength: 1, maxLength: 250 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+const value = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes));
+const metadata = fc.record({ flags: u32, expiresAt: u32, storedAt: u32, cas: u53, ttlShift: fc.integer({ min: 0, max: 31 }) });
+const inline = fc.record({ metadata, value }).map(({ metadata, value }) => buildItem({ ...metadata, value }));
+const outOfLine = fc
+  .record({ metadata, segment: u32, offset: u32, length: fc.nat(2 ** 27) })
+  .map(({ metadata, segment, offset, length }): Item => ({ ...metadata, length, value: undefined, place: { segment, offset, size: 0 } }));
+
+function rowOf(item: Item): Buffer {
+  const row = Buffer.alloc(rowSize(item));
+  expect(writeItemRow(row, 0, item)).toBe(row.length);
+  return row;
+}
+
+describe('item row', () => {
+  it('keeps an item whose value lies in it', () => {
+    fc.assert(fc.property(inline, (item) => {
+ expect(readItemRow(rowOf(item), 5)).toEqual(item);
+ }));
+  });
+
+  it('keeps an item whose value lies elsewhere, and knows the size of its record', () => {
+    fc.assert(
+      fc.property(outOfLine, fc.integer({ min: 1, max: 250 }), (item, keyLength) => {
+        const size = RECORD_HEAD_BYTES + keyLength + item.length;
+        expect(readItemRow(rowOf(item), keyLength)).toEqual({ ...item, place: { ...item.place, size } });
+      }),
+    );
+  });
+
+  it('is written at any offset of a larger buffer, and nowhere else', () => {
+    fc.assert(
+      fc.property(inline, fc.nat(50), (item, at) => {
+        const buffer = Buffer.alloc(at + rowSize(item) + 10, 0xee);
+        const end = writeItemRow(buffer, at, item);
+        expect(readItemRow(buffer.subarray(at, end), 5)).toEqual(item);
+        expect(buffer.subarray(0, at).every((byte) => byte === 0xee)).toBe(true);
+        expect(buffer.subarray(end).every((byte) => byte === 0xee)).toBe(true);
+      }),
+    );
+  });
+
+  it('is refused when any byte of it is changed', () => {
+    fc.assert(
+      fc.property(fc.oneof(inline, outOfLine), fc.integer({ min: 1, max: 255 }), (item, change) => {
+        const row = rowOf(item);
+        for (let i = 0; i < row.length; i++) {
+          row[i] = row[i]! ^ change;
+          expect(readItemRow(row, 5)).toBeUndefined();
+          row[i] = row[i]! ^ change;
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('is refused when it is cut short or goes on', () => {
+    fc.assert(
+      fc.property(fc.oneof(inline, outOfLine), (item) => {
+        const row = rowOf(item);
+        for (let length = 0; length < row.length; length++) expect(readItemRow(row.subarray(0, length), 5)).toBeUndefined();
+        expect(readItemRow(Buffer.concat([row, Buffer.alloc(1)]), 5)).toBeUndefined();
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
+
+describe('value record', () => {
+  const record = (key: string, item: Item): Buffer => Buffer.concat([recordHead(key, item), item.value!]);
+
+  it('keeps the value', () => {
+    fc.assert(fc.property(key, inline, (key, item) => {
+ expect(valueOfRecord(record(key, item), key)).toEqual(item.value);
+ }));
+  });
+
+  it('tells its key, size and cas from its head', () => {
+    fc.assert(
+      fc.property(key, inline, (key, item) => {
+        const bytes = record(key, item);
+        expect(readRecordHead(bytes, 0)).toEqual({ key, size: bytes.length, cas: item.cas });
+      }),
+    );
+  });
+
+  it('is refused for another key of the same length', () => {
+    const bytes = record('abc', buildItem({ value: Buffer.from('value') }));
+    expect(valueOfRecord(bytes, 'abd')).toBeUndefined();
+  });
+
+  it('is refused when any byte of it is changed', () => {
+    fc.assert(
+      fc.property(key, inline, fc.integer({ min: 1, max: 255 }), (key, item, change) => {
+        const bytes = record(key, item);
+        for (let i = 0; i < bytes.length; i++) {
+          bytes[i] = bytes[i]! ^ change;
+          expect(valueOfRecord(bytes, key)).toBeUndefined();
+          bytes[i] = bytes[i]! ^ change;
+        }
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it('is refused when it is cut short', () => {
+    const bytes = record('key', buildItem({ value: Buffer.from('value') }));
+    for (let length = 0; length < bytes.length; length++) expect(valueOfRecord(bytes.subarray(0, length), 'key')).toBeUndefined();
+  });
+
+  it('has no head where there are only zeros', () => {
+    expect(readRecordHead(Buffer.alloc(100), 0)).toBeUndefined();
+  });
+});
+
+describe('index row', () => {
+  const row = fc.record({ deadline: u32, shift: fc.integer({ min: 0, max: 31 }), number: u53 });
+
+  it('keeps deadline, shift and number in its key', () => {
+    fc.assert(fc.property(row, (row) => {
+ expect(readDueRowKey(dueRowKey(row))).toEqual(row);
+ }));
+  });
+
+  it('sorts by deadline, then shift, then number', () => {
+    fc.assert(
+      fc.property(row, row, (a, b) => {
+        const order = a.deadline - b.deadline || a.shift - b.shift || a.number - b.number;
+        expect(Math.sign(Buffer.compare(dueRowKey(a), dueRowKey(b)))).toBe(Math.sign(order));
+      }),
+    );
+  });
+
+  it('lies at or after the first key of its deadline and before that of the next', () => {
+    fc.assert(
+      fc.property(row, (row) => {
+        fc.pre(row.deadline < 0xffffffff);
+        expect(Buffer.compare(dueFrom(row.deadline), dueRowKey(row))).toBeLessThanOrEqual(0);
+        expect(Buffer.compare(dueRowKey(row), dueFrom(row.deadline + 1))).toBeLessThan(0);
+      }),
+    );
+  });
+
+  it('refuses other keys', () => {
+    expect(readDueRowKey(Buffer.from('iabc'))).toBeUndefined();
+    expect(readDueRowKey(dueRowKey({ deadline: 1, shift: 1, number: 1 }).subarray(0, 13))).toBeUndefined();
+  });
+
+  it('keeps the keys it lists, in order', () => {
+    fc.assert(
+      fc.property(fc.array(key), (keys) => {
+        expect(unpackKeys(packKeys(keys))).toEqual(keys);
+        expect(countKeys(packKeys(keys))).toBe(keys.length);
+      }),
+    );
+  });
+
+  it('stops at a key that was cut off', () => {
+    expect(unpackKeys(packKeys(['ab', 'cd']).subarray(0, 5))).toEqual(['ab']);
+  });
+});
+
+describe('state row', () => {
+  const state = fc.record(Object.fromEntries(Object.keys(emptyState()).map((name) => [name, u53]))) as unknown as fc.Arbitrary<StoreState>;
+
+  it('keeps all counters', () => {
+    fc.assert(fc.property(state, (state) => {
+ expect(decodeState(encodeState(state))).toEqual(state);
+ }));
+  });
+
+  it('gives fields that an older version did not write their first value', () => {
+    const row = encodeState({ ...emptyState(), cas: 7, nextSegment: 9 });
+    expect(decodeState(row.subarray(0, 16))).toEqual({ ...emptyState(), cas: 7 });
+  });
+});
+
+describe('SegmentTable', () => {
+  it('reads back what it wrote, whatever was added, dropped and forgotten', () => {
+    const step = fc.record({ segment: fc.nat(70), bytes: fc.nat(1e6), expiresAt: u32, isForget: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const table = new SegmentTable();
+        const rows = new Map<string, { key: Buffer; value: Buffer }>();
+        const write = (): void => {
+          for (const { key, value } of table.takeDirtyRows()) {
+            if (value === undefined) rows.delete(key.toString('hex'));
+            else rows.set(key.toString('hex'), { key, value });
+          }
+        };
+        steps.forEach(({ segment, bytes, expiresAt, isForget }, i) => {
+          if (isForget) table.forget(segment);
+          else table.add(segment, bytes, expiresAt);
+          if (i % 7 === 0) write();
+        });
+        write();
+        const read = new SegmentTable();
+        for (const { key, value } of rows.values()) read.load(key, value);
+        expect(new Map(read.entries())).toEqual(new Map(table.entries()));
+      }),
+    );
+  });
+
+  it('says when the last value of a segment is dropped', () => {
+    const table = new SegmentTable();
+    table.add(3, 100, 0);
+    table.add(3, 50, 0);
+    expect(table.drop(3, 100)).toBe(false);
+    expect(table.drop(3, 50)).toBe(true);
+  });
+
+  it('remembers the latest expiry, and that never is later than any', () => {
+    const table = new SegmentTable();
+    table.add(1, 1, 500);
+    table.add(1, 1, 400);
+    expect(table.use(1).latestExpiry).toBe(500);
+    table.add(1, 1, 0);
+    expect(table.use(1).latestExpiry).toBe(NEVER_EXPIRES);
+  });
+
+  it('writes only pages that changed', () => {
+    const table = new SegmentTable();
+    table.add(1, 1, 0);
+    table.add(100, 1, 0);
+    expect(table.takeDirtyRows()).toHaveLength(2);
+    expect(table.takeDirtyRows()).toHaveLength(0);
+    table.drop(1, 1);
+    expect(table.takeDirtyRows()).toHaveLength(1);
+  });
+});
+
+describe('TTL bucket', () => {
+  const ttl = fc.integer({ min: 1, max: 2 ** 31 - 1 });
+
+  it('is never over before the item expires', () => {
+    fc.assert(
+      fc.property(u32, ttl, (now, ttl) => {
+        const expiresAt = Math.min(now + ttl, 0xffffffff);
+        expect(bucketDeadline(expiresAt, ttlShift(ttl))).toBeGreaterThanOrEqual(expiresAt);
+      }),
+    );
+  });
+
+  it('is over at most 1.6 % of the time to live late, or four seconds', () => {
+    fc.assert(
+      fc.property(fc.nat(2 ** 31), ttl, (now, ttl) => {
+        const late = bucketDeadline(now + ttl, ttlShift(ttl)) - (now + ttl);
+        expect(late).toBeLessThan(Math.max(4, ttl / 62));
+      }),
+    );
+  });
+
+  it('has a shift that fits five bits', () => {
+    fc.assert(fc.property(ttl, (ttl) => {
+ expect(ttlShift(ttl)).toBeLessThan(32);
+ }));
+  });
+});
+
+describe('item key', () => {
+  it('keeps any bytes', () => {
+    fc.assert(fc.property(key, (key) => {
+ expect(keyOfItem(itemKey(key))).toBe(key);
+ }));
+  });
+
+  it('lies below the end of each of its prefixes', () => {
+    fc.assert(
+      fc.property(key, fc.nat(250), (key, length) => {
+        const end = prefixEnd(itemKey(key.slice(0, length)))!;
+        expect(Buffer.compare(itemKey(key), end)).toBeLessThan(0);
+      }),
+    );
+  });
+});

@@ -1,0 +1,93 @@
+import { Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../../src/cache/cache.ts';
+import { Residency } from '../../src/cache/residency.ts';
+import { RamTier } from '../../src/ram/ram-tier.ts';
+import { Store } from '../../src/store/store.ts';
+import { ManualClock } from './manual-clock.ts';
+
+const MAX_ITEM_SIZE = 1024 * 1024;
+
+/** A cache on a real store, opened and closed by hand. */
+export class OpenCache {
+  readonly directory: string;
+  readonly clock: ManualClock;
+  readonly #ramBytes: number;
+  store!: Store;
+  residency!: Residency;
+  cache!: Cache;
+
+  private constructor(directory: string, ramBytes: number, clock: ManualClock) {
+    this.directory = directory;
+    this.#ramBytes = ramBytes;
+    this.clock = clock;
+  }
+
+  static async open(directory: string, ramBytes = 4 * 2 ** 20, clock: ManualClock = new ManualClock()): Promise<OpenCache> {
+    const open = new OpenCache(directory, ramBytes, clock);
+    await open.#open();
+    return open;
+  }
+
+  async reopen(): Promise<void> {
+    await this.store.close();
+    await this.#open();
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+  }
+
+  /** Runs a step of the cache, loading the key as often as the step asks for it. The step runs in one go. */
+  run<T>(key: string, value: boolean, step: () => T | NeedsLoad): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const attempt = (): void => {
+        try {
+          const result = step();
+          if (result !== NEEDS_LOAD) resolve(result as T);
+          else this.residency.load([{ key, value }], (error) => (error === undefined ? attempt() : reject(error)));
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      attempt();
+    });
+  }
+
+  /** The value of a key, or undefined. */
+  get(key: string): Promise<Buffer | undefined> {
+    const hit = new Hit();
+    return this.run(key, true, () => {
+      const found = this.cache.fetch(keyRange(key), undefined, hit);
+      if (found === NEEDS_LOAD) return found;
+      return found ? Buffer.from(hit.bytes.subarray(hit.start, hit.start + hit.length)) : undefined;
+    });
+  }
+
+  set(key: string, value: Buffer, exptime = 0, flags = 0): Promise<string> {
+    return this.run(key, false, () => this.cache.store(4, keyRange(key), flags, exptime, 0, value));
+  }
+
+  touch(key: string, exptime: number): Promise<string> {
+    return this.run(key, false, () => this.cache.touch(keyRange(key), exptime));
+  }
+
+  delete(key: string): Promise<string> {
+    return this.run(key, false, () => this.cache.delete(keyRange(key)));
+  }
+
+  async #open(): Promise<void> {
+    let residency: Residency | undefined;
+    this.store = await Store.open(this.directory, {
+      blockCacheBytes: 2 ** 20,
+      syncEveryBatch: false,
+      onFailed: (keys) => residency?.forget(keys),
+    });
+    residency = new Residency(this.store, new RamTier(this.#ramBytes));
+    this.residency = residency;
+    this.cache = new Cache(this.store, residency, this.clock, MAX_ITEM_SIZE);
+  }
+}
+
+export function keyRange(key: string): KeyRange {
+  const buffer = Buffer.from(key, 'latin1');
+  return { buffer, start: 0, end: buffer.length };
+}
