@@ -1,0 +1,160 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Contestant } from './contestants.ts';
+import { type ProcessKeeper, signalGroup } from './process-keeper.ts';
+import { sessionUsage, type Usage } from './process-usage.ts';
+
+const START_LIMIT_MS = 30_000;
+const STOP_LIMIT_MS = 20_000;
+const POLL_MS = 20;
+/** A server that used no more than this in a quiet period has nothing left to do. */
+const QUIET_CPU_SECONDS = 0.011;
+const QUIET_MS = 250;
+
+/** What a server is started for. */
+export interface ServerNeeds {
+  readonly directory: string;
+  readonly valueBytes: number;
+  readonly connections: number;
+}
+
+/** A running server. */
+export class Server {
+  readonly contestant: Contestant;
+  readonly port: number;
+  /** As it answers to `version`. */
+  readonly version: string;
+  readonly #child: ChildProcess;
+  readonly #directory: string;
+
+  private constructor(contestant: Contestant, child: ChildProcess, directory: string, port: number, version: string) {
+    this.contestant = contestant;
+    this.#child = child;
+    this.#directory = directory;
+    this.port = port;
+    this.version = version;
+  }
+
+  /** Starts a server on a free port with an empty directory of its own, and waits until it answers. */
+  static async start(contestant: Contestant, needs: ServerNeeds, keeper: ProcessKeeper): Promise<Server> {
+    const directory = join(needs.directory, contestant.name);
+    const dataDirectory = join(directory, 'data');
+    mkdirSync(dataDirectory, { recursive: true });
+    const context = { ...needs, dir: dataDirectory, port: contestant.announcesPort ? 0 : await freePort() };
+    const [file, ...args] = contestant.command(context);
+    const errorFile = join(directory, 'stderr');
+    const errorHandle = openSync(errorFile, 'w');
+    const child = await keeper
+      .start(file, args, { cwd: dataDirectory, stdio: ['ignore', contestant.announcesPort ? 'pipe' : 'ignore', errorHandle] })
+      .finally(() => closeSync(errorHandle));
+    try {
+      const port = contestant.announcesPort ? await announcedPort(child) : context.port;
+      return new Server(contestant, child, directory, port, await askVersion(child, port));
+    } catch (error) {
+      signalGroup(child, 'SIGKILL');
+      const said = readFileSync(errorFile, 'utf8').trim().split('\n').slice(-3).join(' | ');
+      throw new Error(`${contestant.name} did not start: ${(error as Error).message}${said === '' ? '' : ` (${said})`}`, { cause: error });
+    }
+  }
+
+  /** CPU time and memory so far, with its children. */
+  usage(): Usage {
+    return sessionUsage(this.#child.pid ?? 0);
+  }
+
+  /** Waits until the server has done what it does behind its answers (compaction, sweeping), or for `limitMs`. */
+  async settle(limitMs: number): Promise<void> {
+    const endsAt = performance.now() + limitMs;
+    let before = this.usage().cpuSeconds;
+    while (performance.now() < endsAt) {
+      await sleep(QUIET_MS);
+      const now = this.usage().cpuSeconds;
+      if (now - before <= QUIET_CPU_SECONDS) return;
+      before = now;
+    }
+  }
+
+  /** Holds the server still while others are measured: its timers would cost them. */
+  pause(): void {
+    signalGroup(this.#child, 'SIGSTOP');
+  }
+
+  /** Ends a pause. */
+  resume(): void {
+    signalGroup(this.#child, 'SIGCONT');
+  }
+
+  /** Asks the server to stop, insists when it does not, and removes its directory. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exited = once(this.#child, 'exit');
+      this.resume();
+      signalGroup(this.#child, 'SIGTERM');
+      const insist = setTimeout(() => signalGroup(this.#child, 'SIGKILL'), STOP_LIMIT_MS);
+      await exited;
+      clearTimeout(insist);
+    }
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+async function announcedPort(child: ChildProcess): Promise<number> {
+  let text = '';
+  const signal = AbortSignal.timeout(START_LIMIT_MS);
+  child.stdout?.setEncoding('utf8');
+  while (true) {
+    const port = /listening on \S+:(\d+)\n/.exec(text)?.[1];
+    if (port !== undefined) {
+      child.stdout?.resume();
+      return Number(port);
+    }
+    if (child.stdout === null || hasEnded(child)) throw new Error('it ended');
+    const [chunk] = (await Promise.race([once(child.stdout, 'data', { signal }), once(child, 'exit', { signal })])) as [unknown];
+    if (typeof chunk === 'string') text += chunk;
+  }
+}
+
+/** Sends `version` until it is answered. */
+async function askVersion(child: ChildProcess, port: number): Promise<string> {
+  const endsAt = performance.now() + START_LIMIT_MS;
+  while (performance.now() < endsAt) {
+    if (hasEnded(child)) throw new Error('it ended');
+    const answer = await askOnce(port);
+    if (answer !== undefined) return answer.replace(/^VERSION /, '').trim();
+    await sleep(POLL_MS);
+  }
+  throw new Error('no answer to version');
+}
+
+async function askOnce(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.setEncoding('latin1');
+    socket.setTimeout(1000, () => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.on('connect', () => socket.write('version\r\n'));
+    socket.on('data', (text: string) => {
+      resolve(text);
+      socket.destroy();
+    });
+    socket.on('close', () => resolve(undefined));
+  });
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
