@@ -29,12 +29,134 @@ export const Op = {
   mn: 21,
   /** Not a command: the line was refused, `refusal` says how. */
   refused: 22,
+  /** Meta get. */
+  mg: 23,
+  /** Meta set, in all its modes; followed by a data block. */
+  ms: 24,
+  /** Meta delete. */
+  md: 25,
+  /** Meta arithmetic. */
+  ma: 26,
+  /** Meta debug. */
+  me: 27,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 
-/** True for the six commands that are followed by a data block. */
+/** True for the commands that are followed by a data block: six classic ones and meta set. */
 export function hasDataBlock(op: Op): boolean {
-  return op >= Op.set && op <= Op.cas;
+  return (op >= Op.set && op <= Op.cas) || op === Op.ms;
+}
+
+/** What ms and ma do to a key, chosen by their M flag. */
+export type MetaMode = 'set' | 'add' | 'replace' | 'append' | 'prepend' | 'incr' | 'decr';
+
+/** The flags of a meta command (protocol.txt, "Meta Commands"). Reused like the command it belongs to. */
+export class MetaFlags {
+  /**
+   * Letters of the flags that the reply repeats, in the order of the request: of c f h k l O s t those that the
+   * command returns.
+   */
+  returns = '';
+  /** O: the token to repeat, without its letter; empty = none. */
+  opaque = '';
+  /** q: no reply to what is usual. */
+  quiet = false;
+  /** b: the key was sent in base64; the command's key range is the decoded key. */
+  base64 = false;
+  /** The key as a reply shows it, in canonical base64 after b; empty unless k or the command asks for it. */
+  sentKey = '';
+  /** v: return the value. */
+  value = false;
+  /** u: does not count as an access. */
+  noBump = false;
+  /** I: mark stale instead of deleting, or accept an older cas unique. */
+  invalidate = false;
+  /** x: md empties the value and keeps the item. */
+  clearValue = false;
+  /** C: act only if the item has this cas unique. */
+  compareCas: U64 | undefined = undefined;
+  /** E: the cas unique that the item gets. Never 0, which is no item's: E0 asks for nothing. */
+  newCas: U64 | undefined = undefined;
+  /** F: client flags. */
+  clientFlags = 0;
+  /** T: new exptime; undefined = not given. */
+  ttl: number | undefined = undefined;
+  /**
+   * Letters of the flags N R T t in the order of the request: what one does to the time to live, those after it see.
+   * `t T30` shows the old time, `T30 t` the new.
+   */
+  ttlSteps = '';
+  /** N: exptime of an item that is made when there is none; undefined = do not make one. */
+  vivify: number | undefined = undefined;
+  /** R: seconds to live below which one client wins the right to recache. */
+  recache: number | undefined = undefined;
+  /** J: value of a number that ma makes. */
+  initial: U64 = 0;
+  /** D: what ma adds or subtracts. */
+  delta: U64 = 1;
+  /** M: what ms and ma do. */
+  mode: MetaMode = 'set';
+
+  /** Makes it what a command without flags has. */
+  reset(): void {
+    this.returns = '';
+    this.opaque = '';
+    this.quiet = false;
+    this.base64 = false;
+    this.sentKey = '';
+    this.value = false;
+    this.noBump = false;
+    this.invalidate = false;
+    this.clearValue = false;
+    this.compareCas = undefined;
+    this.newCas = undefined;
+    this.clientFlags = 0;
+    this.ttl = undefined;
+    this.ttlSteps = '';
+    this.vivify = undefined;
+    this.recache = undefined;
+    this.initial = 0;
+    this.delta = 1;
+    this.mode = 'set';
+  }
+}
+
+/** What the reply to a meta command can tell of an item; what is undefined, it leaves out. Reused like MetaFlags. */
+export class MetaFields {
+  /** s: bytes of the value. */
+  size: number | undefined = undefined;
+  /** c: the cas unique; 0 after an ms that stored nothing. */
+  cas: U64 | undefined = undefined;
+  /** f: client flags. */
+  clientFlags: number | undefined = undefined;
+  /** t: seconds to live, -1 = for ever. */
+  ttl: number | undefined = undefined;
+  /** l: seconds since the access before this one. */
+  lastAccess: number | undefined = undefined;
+  /** h: whether there was an access before this one. */
+  fetched: boolean | undefined = undefined;
+  /** W: this client is to store the item anew. */
+  won = false;
+  /** X: the item is stale. */
+  stale = false;
+  /** Z: another client was told to store the item anew. */
+  winSent = false;
+  /** The item was made with a key in base64, and k shows it so. */
+  base64Key = false;
+
+  /** Forgets everything. */
+  reset(): void {
+    this.size = undefined;
+    this.cas = undefined;
+    this.clientFlags = undefined;
+    this.ttl = undefined;
+    this.lastAccess = undefined;
+    this.fetched = undefined;
+    this.won = false;
+    this.stale = false;
+    this.winSent = false;
+    this.base64Key = false;
+  }
 }
 
 /**
@@ -61,6 +183,8 @@ export class Command {
   casUnique: U64 = 0;
   /** incr and decr only. */
   delta: U64 = 0;
+  /** mg ms md ma me only. */
+  readonly meta: MetaFlags = new MetaFlags();
   /** Words after the command word, for stats, expire, flush_all, verbosity, and friends. */
   words: string[] = [];
   /** op refused only: the line to answer, without CRLF; empty = say nothing. */

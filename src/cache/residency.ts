@@ -152,6 +152,8 @@ export class Residency {
       const bytes = Buffer.from(key, 'latin1');
       this.ram.forget(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
       this.#held.delete(key);
+      const ticket = this.#tickets.get(key);
+      if (ticket !== undefined) this.#failTicket(ticket, new Error('what was to be read was lost with a failed write'));
     }
   }
 
@@ -169,8 +171,19 @@ export class Residency {
             reject(cause);
           }
         } else {
-          // What was resident when asked was evicted while the rest was read.
-          this.withKnown(keys, step).then(resolve, reject);
+          // What was resident when asked was evicted while the rest was read. Now all are held together.
+          const all = keys.map((key) => ({ key, value: false }));
+          this.load(all, (error) => {
+            if (error !== undefined) {
+              reject(error);
+              return;
+            }
+            try {
+              resolve(step());
+            } catch (cause) {
+              reject(cause);
+            }
+          });
         }
       });
     });
@@ -201,7 +214,6 @@ export class Residency {
       if (ticket.waiters.at(-1) === waiter) continue;
       ticket.waiters.push(waiter);
       waiter.missing++;
-      waiter.keys.push(want.key);
     }
     if (waiter.missing === 0) queueMicrotask(() => this.#finish(waiter, undefined));
   }
@@ -260,16 +272,21 @@ export class Residency {
     this.#fetching++;
     try {
       const unknown: Ticket[] = [];
+      const settling: Promise<void>[] = [];
       for (const ticket of tickets) {
         // Staged without its value (a touch of an item whose value is on disk): the row on disk is older.
         const staged = this.#store.pending(ticket.key);
         if (staged === undefined) unknown.push(ticket);
-        else void this.#settle(ticket, staged);
+        else settling.push(this.#settle(ticket, staged));
       }
-      if (unknown.length === 0) return;
+      if (unknown.length === 0) {
+        await Promise.all(settling);
+        return;
+      }
       const items = await this.#store.fetch(unknown.map((ticket) => ticket.key));
       this.reads.rows += unknown.length;
-      unknown.forEach((ticket, i) => void this.#settle(ticket, items[i] ?? null));
+      unknown.forEach((ticket, i) => settling.push(this.#settle(ticket, items[i] ?? null)));
+      await Promise.all(settling);
     } catch (error) {
       for (const ticket of tickets) this.#failTicket(ticket, error instanceof Error ? error : new Error(String(error)));
     } finally {
@@ -278,12 +295,15 @@ export class Residency {
   }
 
   async #settle(ticket: Ticket, item: Item | null): Promise<void> {
+    // Failed meanwhile.
+    if (this.#tickets.get(ticket.key) !== ticket) return;
     const before = takeChange(ticket);
     let found = before === undefined ? item : before;
     try {
       while (found !== null && ticket.value && found.value === undefined) {
         this.reads.values++;
         const value: Buffer | undefined = await this.#store.readValue(ticket.key, found);
+        if (this.#tickets.get(ticket.key) !== ticket) return;
         const changed = takeChange(ticket);
         if (changed !== undefined) {
           found = changed !== null && changed.cas === found.cas && value !== undefined ? { ...changed, value } : changed;
@@ -300,10 +320,15 @@ export class Residency {
       return;
     }
     this.#tickets.delete(ticket.key);
-    const holders = (this.#held.get(ticket.key)?.holders ?? 0) + ticket.waiters.length;
-    this.#held.set(ticket.key, { item: found, holders });
+    // Who was told that another of its keys could not be read waits no more.
+    const waiters = ticket.waiters.filter(({ missing }) => missing > 0);
+    if (waiters.length > 0) {
+      const holders = (this.#held.get(ticket.key)?.holders ?? 0) + waiters.length;
+      this.#held.set(ticket.key, { item: found, holders });
+    }
     if (ticket.value) this.#keep(ticket.key, found);
-    for (const waiter of ticket.waiters) {
+    for (const waiter of waiters) waiter.keys.push(ticket.key);
+    for (const waiter of waiters) {
       if (--waiter.missing === 0) this.#finish(waiter, undefined);
     }
   }
@@ -315,7 +340,7 @@ export class Residency {
   }
 
   #failTicket(ticket: Ticket, error: Error): void {
-    this.#tickets.delete(ticket.key);
+    if (this.#tickets.get(ticket.key) === ticket) this.#tickets.delete(ticket.key);
     for (const waiter of ticket.waiters) {
       if (waiter.missing > 0) {
         waiter.missing = 0;

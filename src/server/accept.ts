@@ -37,13 +37,17 @@ export function createAcceptor(onSocket: (socket: Socket, setReader: (onRead: On
       }
       let reader: OnRead = () => true;
       // Node's types know `onread` for outgoing connections only, and the handle not at all.
-      const options: SocketConstructorOpts & { handle: unknown; onread: OnReadOpts } = {
+      const options: SocketConstructorOpts & { handle: unknown; manualStart: boolean; onread: OnReadOpts } = {
         handle: client,
+        // Nothing is read before there is a reader.
+        manualStart: true,
         allowHalfOpen: true,
         onread: { buffer: shared, callback: (length: number, bytes: Uint8Array) => reader(bytes as Buffer, length) },
       };
       const socket = new Socket(options);
       socket.setNoDelay(true);
+      // Until a connection takes it over.
+      socket.on('error', () => socket.destroy());
       onSocket(socket, (onRead) => {
         reader = onRead;
         socket.resume();

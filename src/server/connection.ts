@@ -125,7 +125,7 @@ export class Connection implements Session, CommitWaiter {
 
   /** True when no command is under way and no reply unsent. */
   get isIdle(): boolean {
-    return this.#waiting === 'nothing' && !this.#running && this.#collecting === undefined && this.#socket.writableLength === 0;
+    return this.#waiting === 'nothing' && !this.#running && (this.#closing || this.#collecting === undefined) && this.#socket.writableLength === 0;
   }
 
   /** Takes what was read. Returns false when reading must pause. */
@@ -151,7 +151,7 @@ export class Connection implements Session, CommitWaiter {
   close(): void {
     if (this.#closing || this.#closed) return;
     this.#closing = true;
-    if (this.#waiting === 'nothing' || this.#waiting === 'drain') this.#socket.end();
+    if (this.#waiting === 'nothing' || this.#waiting === 'drain') this.#end();
   }
 
   /** Ends the connection at once. */
@@ -174,7 +174,11 @@ export class Connection implements Session, CommitWaiter {
   #resume(): void {
     if (this.#closed) return;
     if (this.#closing) {
-      this.#socket.end();
+      this.#end();
+      return;
+    }
+    if (this.#socket.writableLength > UNSENT_BYTES) {
+      this.#waiting = 'drain';
       return;
     }
     const input = this.#input ?? Buffer.alloc(0);
@@ -186,6 +190,14 @@ export class Connection implements Session, CommitWaiter {
       this.#socket.resume();
     }
     if (this.#peerEnded) this.close();
+  }
+
+  /** Sends what is unsent and then the end. Reading goes on, without use, or the client's own end would not be noticed. */
+  #end(): void {
+    this.#socket.destroySoon();
+    if (!this.#readingPaused) return;
+    this.#readingPaused = false;
+    this.#socket.resume();
   }
 
   #drained(): void {
@@ -412,7 +424,7 @@ export class Connection implements Session, CommitWaiter {
     const waits = this.#held !== undefined || (staged && (crowded || (!ackFromMemory && out.length > 0)));
     if (!waits) {
       this.#sendOut();
-      if (this.#closing && this.#waiting === 'nothing') this.#socket.end();
+      if (this.#closing && this.#waiting === 'nothing') this.#end();
       else if (this.#waiting === 'nothing' && this.#socket.writableLength > UNSENT_BYTES) this.#waiting = 'drain';
       return;
     }

@@ -33,6 +33,11 @@ export interface Administration {
   setVerbosity(level: number): void;
 }
 
+/** True for commands that stage something: gat and gats, all from set to touch, and flush_all. */
+function mutates(op: Op): boolean {
+  return op >= Op.gat && op <= Op.flush_all;
+}
+
 /** Executes text commands on the cache and writes their replies. */
 export class Dispatcher {
   readonly #cache: Cache;
@@ -59,6 +64,10 @@ export class Dispatcher {
    */
   execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step {
     this.answered = answered;
+    if (mutates(command.op) && !this.#cache.isWritable) {
+      if (!command.noreply) out.line(lines.writeFailed);
+      return 'done';
+    }
     switch (command.op) {
       case Op.get:
       case Op.gets:
@@ -106,6 +115,13 @@ export class Dispatcher {
         );
       case Op.expire:
         return this.#answer(this.#administration.expire(command.words, session), out);
+      case Op.mg:
+      case Op.ms:
+      case Op.md:
+      case Op.ma:
+      case Op.me:
+        out.line(lines.error);
+        return 'done';
       case Op.refused:
         refusalLine(out, command.refusal);
         return command.close ? 'close' : 'done';

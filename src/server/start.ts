@@ -13,7 +13,7 @@ import { RamTier } from '../ram/ram-tier.ts';
 import { Store } from '../store/store.ts';
 import { BLOCK_CACHE_SHARE } from '../store/tuning.ts';
 import { type Sweep, Upkeep } from '../upkeep/upkeep.ts';
-import { packageVersion } from '../version.ts';
+import { packageVersion, protocolVersion } from '../version.ts';
 import { createAcceptor, type OnRead } from './accept.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 import { Control } from './control.ts';
@@ -151,7 +151,7 @@ class TugelaServer implements RunningServer {
     const version = packageVersion();
     const stats = new Stats({
       config,
-      version,
+      version: protocolVersion(),
       cache,
       store,
       traffic,
@@ -168,7 +168,7 @@ class TugelaServer implements RunningServer {
       cache,
       store,
       dispatcher: new Dispatcher(cache, {
-        version,
+        version: protocolVersion(),
         stats: (words) => stats.answer(words),
         expire: (words, session) => control.answer(words, session),
         sync: () => store.sync(),
@@ -236,6 +236,8 @@ class TugelaServer implements RunningServer {
 
   #accept(socket: Socket, setReader: (onRead: OnRead) => void, isUnix: boolean, listener: string): void {
     const context = this.#context!;
+    // A client that came early may be gone again.
+    if (socket.destroyed) return;
     this.#counts.total++;
     if (this.#counts.current >= this.#config.connections || this.#stopping !== undefined) {
       this.#counts.rejected++;
@@ -270,9 +272,10 @@ class TugelaServer implements RunningServer {
     for (const { server } of this.#listeners) server.close();
     const end = performance.now() + FINISH_MS;
     for (const connection of this.#connections) connection.close();
-    while (this.#connections.size > 0 && performance.now() < end) {
+    // Idle clients need not close their side: many never read what ends them before they send again.
+    do {
       await new Promise((resolve) => setTimeout(resolve, FINISH_LOOK_MS));
-    }
+    } while ([...this.#connections].some(({ isIdle }) => !isIdle) && performance.now() < end);
     for (const connection of this.#connections) connection.destroy();
     await this.#upkeep?.stop();
     await this.#store?.close();

@@ -48,12 +48,6 @@ export class SegmentTable {
     this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
   }
 
-  /** A value that lies in a segment now lives until another time. */
-  extend(segment: number, expiresAt: number): void {
-    const use = this.#uses.get(segment);
-    if (use !== undefined) this.#extend(use, expiresAt);
-  }
-
   /** A value is no longer used. Returns true when it was the segment's last. */
   drop(segment: number, bytes: number): boolean {
     const use = this.#uses.get(segment);

@@ -229,7 +229,12 @@ export class ValueLog {
     );
     if (this.#newFiles) {
       this.#newFiles = false;
-      await syncDirectory(this.#directory);
+      try {
+        await syncDirectory(this.#directory);
+      } catch (cause) {
+        this.#newFiles = true;
+        throw cause;
+      }
     }
   }
 

@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TugelaError } from '../../src/errors.ts';
 import type { Item } from '../../src/item.ts';
@@ -24,7 +24,7 @@ function open(directory: string, options: Partial<StoreOptions> = {}): Promise<S
 }
 
 /** An item as the cache would store it now. */
-function newItem(store: Store, length: number, change: Partial<Item> = {}): Item {
+function newItem(store: Store, length: number, change: Partial<Omit<Item, 'value'>> = {}): Item {
   const expiresAt = change.expiresAt ?? 0;
   const cas = store.nextCas();
   return buildItem({ value: bytesOf(length, cas), storedAt: NOW, cas, ttlShift: expiresAt === 0 ? 0 : ttlShift(expiresAt - NOW), ...change });
@@ -529,7 +529,8 @@ describe('Store after a failed batch', () => {
     });
     const outcomes: Promise<unknown>[] = [];
     const kept: string[] = [];
-    for (let i = 0; !reopened; i++) {
+    const isOver = (): boolean => reopened;
+    for (let i = 0; !isOver(); i++) {
       store.put(`during ${i}`, undefined, newItem(store, i % 2 === 0 ? 10 : 5000));
       outcomes.push(store.committed().then(() => kept.push(`during ${i}`), () => undefined));
       await (i % 3 === 0 ? new Promise((resolve) => setImmediate(resolve)) : Promise.resolve());

@@ -17,6 +17,8 @@ export function buildItem(change: Partial<Item> & { value: Buffer }): Item {
 /** Bytes that differ from key to key and from version to version, so that a mix-up shows. */
 export function bytesOf(length: number, version: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
-  for (let i = 0; i < length; i++) bytes[i] = (version * 31 + i * 7 + (i >> 8)) & 0xff;
+  const pattern = Math.min(length, 4096);
+  for (let i = 0; i < pattern; i++) bytes[i] = (version * 31 + i * 7 + (i >> 8)) & 0xff;
+  if (length > pattern) bytes.fill(bytes.subarray(0, pattern), pattern);
   return bytes;
 }

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { Item } from '../../src/item.ts';
 import { readDueRowKey, unpackKeys } from '../../src/store/due-row.ts';
 import { readItemRow } from '../../src/store/item-row.ts';
-import { DUE, ITEM, keyOfItem, SEGMENT, STATE_KEY } from '../../src/store/keys.ts';
+import { DUE, ITEM, keyOfItem, META, SEGMENT, STATE_KEY } from '../../src/store/keys.ts';
 import { SegmentTable } from '../../src/store/segment-table.ts';
 import { decodeState, type StoreState } from '../../src/store/state-row.ts';
 import { bucketDeadline } from '../../src/store/ttl-bucket.ts';
@@ -75,6 +75,10 @@ async function examine(directory: string, db: ClassicLevel<Buffer, Buffer>): Pro
       case SEGMENT:
         segments.load(key, value);
         break;
+      case META:
+        break;
+      default:
+        faults.push(`row ${key.toString('hex')} is of no known kind`);
     }
   }
   for (const [name, item] of items) {

@@ -2,6 +2,7 @@ import { Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../../src
 import { Residency } from '../../src/cache/residency.ts';
 import { RamTier } from '../../src/ram/ram-tier.ts';
 import { Store } from '../../src/store/store.ts';
+import { LocalTarget } from '../../src/upkeep/local-target.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const MAX_ITEM_SIZE = 1024 * 1024;
@@ -14,6 +15,8 @@ export class OpenCache {
   store!: Store;
   residency!: Residency;
   cache!: Cache;
+  /** What sweeps work on: one for all, as in a server. */
+  target!: LocalTarget;
 
   private constructor(directory: string, ramBytes: number, clock: ManualClock) {
     this.directory = directory;
@@ -42,10 +45,10 @@ export class OpenCache {
       const attempt = (): void => {
         try {
           const result = step();
-          if (result !== NEEDS_LOAD) resolve(result as T);
+          if (result !== NEEDS_LOAD) resolve(result);
           else this.residency.load([{ key, value }], (error) => (error === undefined ? attempt() : reject(error)));
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       };
       attempt();
@@ -84,6 +87,7 @@ export class OpenCache {
     residency = new Residency(this.store, new RamTier(this.#ramBytes));
     this.residency = residency;
     this.cache = new Cache(this.store, residency, this.clock, MAX_ITEM_SIZE);
+    this.target = new LocalTarget(this.cache, this.store, () => 0);
   }
 }
 

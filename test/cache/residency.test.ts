@@ -1,0 +1,65 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Store } from '../../src/store/store.ts';
+import { bytesOf } from '../support/build-item.ts';
+import { checkStore } from '../support/check-store.ts';
+import { OpenCache } from '../support/open-cache.ts';
+import { tempDirectory } from '../support/temp-directory.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+describe('Residency.withKnown', () => {
+  it('runs its step even when what was resident is committed and gone while the rest is read', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0);
+    await open.set('a', bytesOf(5000, 1));
+    await open.set('b', bytesOf(5000, 2));
+    await open.store.committed();
+    // Staged without its value: resident as long as the batch is not written.
+    await open.touch('b', 100);
+    const seen = await open.residency.withKnown(['a', 'b'], () => [open.residency.currentOf('a')?.length, open.residency.currentOf('b')?.length]);
+    expect(seen).toEqual([5000, 5000]);
+    await open.close();
+  });
+});
+
+describe('Residency.load', () => {
+  it('hands a change made while the value was read to who waited for it', async () => {
+    const directory = tempDirectory();
+    const open = await OpenCache.open(directory, 0);
+    await open.set('k', bytesOf(5000, 1));
+    await open.store.committed();
+    const read = vi.spyOn(Store.prototype, 'readValue');
+    const loaded = new Promise<number | undefined>((resolve) => {
+      open.residency.load([{ key: 'k', value: true }], () => resolve(open.residency.currentOf('k')?.length));
+    });
+    await open.set('k', bytesOf(10, 2));
+    expect(await loaded).toBe(10);
+    expect(await open.get('k')).toEqual(bytesOf(10, 2));
+    expect(read.mock.calls.length).toBeLessThanOrEqual(1);
+    await open.close();
+    await checkStore(directory);
+  });
+
+  it('tells those who wait that nothing could be read, and reads again for the next', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0);
+    await open.set('k', bytesOf(5000, 1));
+    await open.store.committed();
+    vi.spyOn(Store.prototype, 'fetch').mockRejectedValueOnce(new Error('disk gone'));
+    const failed = await new Promise<Error | undefined>((resolve) => open.residency.load([{ key: 'k', value: true }], resolve));
+    expect(failed?.message).toBe('disk gone');
+    expect(open.residency.loading).toBe(0);
+    expect(await open.get('k')).toEqual(bytesOf(5000, 1));
+    await open.close();
+  });
+
+  it('takes an item whose value is damaged for absent, and counts it no more', async () => {
+    const directory = tempDirectory();
+    const open = await OpenCache.open(directory, 0);
+    await open.set('k', bytesOf(5000, 1));
+    await open.store.committed();
+    const { readdirSync, truncateSync } = await import('node:fs');
+    truncateSync(`${directory}/values/${readdirSync(`${directory}/values`)[0]}`, 100);
+    expect(await open.get('k')).toBeUndefined();
+    await open.close();
+    expect((await checkStore(directory)).state.items).toBe(0);
+  });
+});
