@@ -84,6 +84,8 @@ export class Connection implements Session, CommitWaiter {
   /** Replies held back, and where in them those lie that depend on the commit: start, end, start, end … */
   #held: Buffer | undefined;
   #heldSpans: number[] = [];
+  /** The last commit group that holds something of this connection. */
+  #stagedIn = 0;
   #spans: number[] = [];
   #running = false;
   #readingPaused = false;
@@ -162,6 +164,7 @@ export class Connection implements Session, CommitWaiter {
   /** The commit that the held replies waited for is done, or failed: then they become errors. */
   committed(error: Error | undefined): void {
     this.#waiting = 'nothing';
+    this.#stagedIn = 0;
     const held = this.#held;
     const spans = this.#heldSpans;
     this.#held = undefined;
@@ -235,7 +238,7 @@ export class Connection implements Session, CommitWaiter {
         const before = out.length;
         const step = this.#tooLarge
           ? dispatcher.refuseTooLarge(command, out)
-          : dispatcher.execute(command, this.#value, this.#answered, staged || this.#held !== undefined, this, out);
+          : dispatcher.execute(command, this.#value, this.#answered, staged || this.#mustWait, this, out);
         if (dispatcher.staged) {
           dispatcher.staged = false;
           staged = true;
@@ -419,10 +422,10 @@ export class Connection implements Session, CommitWaiter {
   /** Sends or holds back what was written at the end of a run. */
   #finish(staged: boolean): void {
     const { out, store, ackFromMemory } = this.#context;
-    const crowded = store.pendingBytes > PENDING_BYTES || store.failure !== undefined;
-    // Who asked for no reply waits only when too much is pending.
-    const waits = this.#held !== undefined || (staged && (crowded || (!ackFromMemory && out.length > 0)));
-    if (!waits) {
+    if (staged) this.#stagedIn = store.stagingGroup;
+    // Who asked for no reply waits only when too much is pending; but a later reply says that all before is done.
+    const crowded = staged && (store.pendingBytes > PENDING_BYTES || store.failure !== undefined);
+    if (!crowded && !(this.#mustWait && (this.#held !== undefined || (!ackFromMemory && out.length > 0)))) {
       this.#sendOut();
       if (this.#closing && this.#waiting === 'nothing') this.#end();
       else if (this.#waiting === 'nothing' && this.#socket.writableLength > UNSENT_BYTES) this.#waiting = 'drain';
@@ -433,6 +436,11 @@ export class Connection implements Session, CommitWaiter {
       this.#waiting = 'commit';
       store.whenCommitted(this);
     }
+  }
+
+  /** True while a reply may not be sent: replies are held back, or what was staged here is not committed. */
+  get #mustWait(): boolean {
+    return this.#held !== undefined || this.#stagedIn > this.#context.store.settledGroup;
   }
 
   /** In the middle of a run: sends what was written. False when the run must wait first. */

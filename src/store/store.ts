@@ -86,6 +86,8 @@ export class Store {
   #values!: ValueLog;
   #staged = new CommitGroup();
   #inFlight: CommitGroup | undefined;
+  #groups = 1;
+  #settledGroups = 0;
   #scheduled = false;
   /** Set once a batch failed: LevelDB must be opened anew before it can be trusted with writes. */
   #failure: Error | undefined;
@@ -135,6 +137,16 @@ export class Store {
   /** Bytes staged and not yet committed. */
   get pendingBytes(): number {
     return this.#staged.bytes + (this.#inFlight?.bytes ?? 0);
+  }
+
+  /** Number of the group that is being staged. Groups are committed in order. */
+  get stagingGroup(): number {
+    return this.#groups;
+  }
+
+  /** Number of the last group that was committed, or failed. */
+  get settledGroup(): number {
+    return this.#settledGroups;
   }
 
   /** True when something is staged or being written. */
@@ -516,6 +528,7 @@ export class Store {
   async #commit(): Promise<void> {
     while (!this.#staged.isEmpty || this.#staged.waiters.length > 0) {
       const group = this.#staged;
+      const number = this.#groups++;
       this.#staged = new CommitGroup();
       this.#inFlight = group;
       let error = this.#failure;
@@ -527,6 +540,7 @@ export class Store {
         }
       }
       this.#inFlight = undefined;
+      this.#settledGroups = number;
       if (error !== undefined) this.#fail(group, error);
       for (const waiter of group.waiters) waiter.committed(error);
     }
