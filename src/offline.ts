@@ -1,6 +1,8 @@
 import { Cache } from './cache/cache.ts';
 import { Residency } from './cache/residency.ts';
 import { systemClock } from './clock.ts';
+import { TugelaError } from './errors.ts';
+import { AccessTable } from './ram/access-table.ts';
 import { RamTier } from './ram/ram-tier.ts';
 import { Store } from './store/store.ts';
 import { LocalTarget } from './upkeep/local-target.ts';
@@ -16,14 +18,24 @@ const BLOCK_CACHE_BYTES = 16 * 2 ** 20;
  * @throws TugelaError TUGELA_STORE_LOCKED when a server holds it: connect to the server instead
  */
 export async function openOffline(directory: string): Promise<SweepTarget> {
-  const store = await Store.open(directory, {
-    blockCacheBytes: BLOCK_CACHE_BYTES,
-    syncEveryBatch: false,
-    onFailed: () => {},
-    mustExist: true,
-  });
-  const cache = new Cache(store, new Residency(store, new RamTier(RAM_BYTES)), systemClock, Number.POSITIVE_INFINITY);
+  const store = await open(directory);
+  const cache = new Cache(store, new Residency(store, new RamTier(RAM_BYTES)), new AccessTable(0), systemClock, Number.POSITIVE_INFINITY);
   return new OfflineTarget(cache, store);
+}
+
+async function open(directory: string): Promise<Store> {
+  try {
+    return await Store.open(directory, {
+      blockCacheBytes: BLOCK_CACHE_BYTES,
+      syncEveryBatch: false,
+      onFailed: () => {},
+      mustExist: true,
+    });
+  } catch (error) {
+    if (!(error instanceof TugelaError) || error.code !== 'TUGELA_STORE_LOCKED') throw error;
+    const message = `${error.message}; connect to the server instead, with --host and --port or --socket`;
+    throw new TugelaError(error.code, message, { cause: error });
+  }
 }
 
 class OfflineTarget extends LocalTarget {

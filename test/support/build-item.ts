@@ -8,6 +8,8 @@ export function buildItem(change: Partial<Item> & { value: Buffer }): Item {
     storedAt: 1_700_000_000,
     cas: 1,
     ttlShift: 0,
+    bits: 0,
+    chosenCas: undefined,
     length: change.value.length,
     place: undefined,
     ...change,

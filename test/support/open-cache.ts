@@ -1,5 +1,6 @@
 import { Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../../src/cache/cache.ts';
 import { Residency } from '../../src/cache/residency.ts';
+import { AccessTable } from '../../src/ram/access-table.ts';
 import { RamTier } from '../../src/ram/ram-tier.ts';
 import { Store } from '../../src/store/store.ts';
 import { LocalTarget } from '../../src/upkeep/local-target.ts';
@@ -86,7 +87,7 @@ export class OpenCache {
     });
     residency = new Residency(this.store, new RamTier(this.#ramBytes));
     this.residency = residency;
-    this.cache = new Cache(this.store, residency, this.clock, MAX_ITEM_SIZE);
+    this.cache = new Cache(this.store, residency, new AccessTable(4096), this.clock, MAX_ITEM_SIZE);
     this.target = new LocalTarget(this.cache, this.store, () => 0);
   }
 }

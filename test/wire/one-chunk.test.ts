@@ -1,0 +1,3 @@
+import { runTranscripts } from './run-transcripts.ts';
+
+runTranscripts('one chunk');
