@@ -11,6 +11,13 @@ export interface Place {
   readonly size: number;
 }
 
+/** The item was invalidated: it is served as stale until it is stored anew. On disk: do not renumber. */
+export const STALE = 1;
+/** One client was told to store the item anew. On disk: do not renumber. */
+export const WIN_SENT = 2;
+/** The key was sent in base64, and is shown so. On disk: do not renumber. */
+export const BASE64_KEY = 4;
+
 /** What is known of one stored item. Immutable: a change makes a new one. */
 export interface Item {
   /** The client's opaque 32 bits. */
@@ -23,10 +30,19 @@ export interface Item {
   readonly cas: number;
   /** Log2 of the seconds that its TTL bucket spans (docs/storage-format.md); meaningless when expiresAt is 0. */
   readonly ttlShift: number;
+  /** STALE, WIN_SENT, BASE64_KEY. */
+  readonly bits: number;
+  /** The cas unique that a client chose for it; undefined = `cas` itself. */
+  readonly chosenCas: U64 | undefined;
   /** Bytes of the value. */
   readonly length: number;
   /** The value, or undefined when only what is known about it was loaded. */
   readonly value: Buffer | undefined;
   /** Where the value lies in the value log; undefined when it lies in the LevelDB row itself. */
   readonly place: Place | undefined;
+}
+
+/** The cas unique that clients see. */
+export function casOf(item: Item): U64 {
+  return item.chosenCas ?? item.cas;
 }

@@ -1,11 +1,12 @@
 import type { Clock } from '../clock.ts';
-import type { Item, U64 } from '../item.ts';
+import { BASE64_KEY, casOf, type Item, type U64 } from '../item.ts';
+import type { AccessTable } from '../ram/access-table.ts';
 import type { Store } from '../store/store.ts';
 import { ttlShift } from '../store/ttl-bucket.ts';
 import { addDelta } from './add-delta.ts';
 import { Op } from './command.ts';
 import { type Counters, newCounters } from './counters.ts';
-import { AT_ONCE, expiryOf, isExpired } from './exptime.ts';
+import { AT_ONCE, expiryOf, isExpired, NEVER } from './exptime.ts';
 import type { Residency } from './residency.ts';
 import { decideStore, joinValues, type StoreOp, type StoreOutcome } from './store-item.ts';
 
@@ -30,9 +31,22 @@ export class Hit {
   start = 0;
   length = 0;
   flags = 0;
-  cas = 0;
+  cas: U64 = 0;
   /** True when `bytes` belongs to this hit alone and may be kept. */
   owned = false;
+}
+
+/** What a lookup found. Good until anything else changes. */
+export interface Found {
+  readonly hash: number;
+  /** The key, a character per byte. */
+  readonly text: string;
+  /** What is stored, dead or alive. */
+  readonly old: Item | undefined;
+  /** What is stored if it is alive. Its value may be a view of the RAM tier. */
+  readonly live: Item | undefined;
+  /** Unix seconds of the lookup. */
+  readonly now: number;
 }
 
 /**
@@ -43,15 +57,19 @@ export class Hit {
 export class Cache {
   readonly residency: Residency;
   readonly counters: Counters = newCounters();
+  readonly access: AccessTable;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #maxItemSize: number;
   /** The number that the last incr or decr came to. */
   deltaResult: U64 = 0;
+  /** The cas unique of the last item stored. */
+  storedCas: U64 = 0;
 
-  constructor(store: Store, residency: Residency, clock: Clock, maxItemSize: number) {
+  constructor(store: Store, residency: Residency, access: AccessTable, clock: Clock, maxItemSize: number) {
     this.#store = store;
     this.residency = residency;
+    this.access = access;
     this.#clock = clock;
     this.#maxItemSize = maxItemSize;
   }
@@ -90,6 +108,7 @@ export class Cache {
         if (exptime === undefined && this.#isAlive(ram.expiresAt(slot), ram.cas(slot), now)) {
           counters.cmd_get++;
           counters.get_hits++;
+          this.access.note(hash, now);
           hit.bytes = ram.valueBuffer(slot);
           hit.start = ram.valueStart(slot);
           hit.length = ram.length(slot);
@@ -124,11 +143,12 @@ export class Cache {
       else counters.touch_misses++;
       return false;
     }
+    this.access.note(hash, now);
     hit.bytes = live.value!;
     hit.start = 0;
     hit.length = live.length;
     hit.flags = live.flags;
-    hit.cas = live.cas;
+    hit.cas = casOf(live);
     hit.owned = slot < 0;
     if (exptime === undefined) {
       counters.get_hits++;
@@ -140,118 +160,99 @@ export class Cache {
       hit.bytes = Buffer.from(hit.bytes);
       hit.owned = true;
     }
-    this.#restart(hash, key, text ?? buffer.toString('latin1', start, end), live, exptime, now);
+    this.#restart({ hash, text: text ?? buffer.toString('latin1', start, end), old: live, live, now }, key, live, exptime);
     return true;
   }
 
   /** set, add, replace, append, prepend, cas. `value` is kept until it is committed and must not change. */
   store(op: StoreOp, key: KeyRange, flags: number, exptime: number, casUnique: U64, value: Buffer): StoreOutcome | NeedsLoad {
-    const now = this.now();
-    const { buffer, start, end } = key;
-    const hash = this.residency.hash(buffer, start, end);
-    const text = buffer.toString('latin1', start, end);
     const joins = op === Op.append || op === Op.prepend;
-    const found = this.#current(hash, key, text, joins);
-    if (found === undefined) return NEEDS_LOAD;
-    const old = found ?? undefined;
+    const found = this.lookUp(key, joins);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
     this.counters.cmd_set++;
-    const live = this.#countLookup(old, now);
+    const { live, now } = found;
     const outcome = decideStore(op, live, casUnique);
     if (op === Op.cas) this.#countCas(outcome);
     if (outcome !== 'stored') return outcome;
-    const joined = joinValues(op, live, value);
-    const kept = joins && live !== undefined ? live : undefined;
-    if (kept !== undefined && this.isTooLarge(end - start, kept.flags, joined.length)) return 'not_stored';
-    const expiresAt = kept?.expiresAt ?? expiryOf(exptime, now);
-    const cas = this.#store.nextCas();
-    if (expiresAt === AT_ONCE) {
-      this.#forget(hash, key, text, old);
-      return outcome;
+    if (joins && live !== undefined) {
+      const joined = joinValues(op, live, value);
+      if (this.isTooLarge(key.end - key.start, live.flags, joined.length)) return 'not_stored';
+      this.put(found, key, { ...live, storedAt: now, bits: live.bits & BASE64_KEY, chosenCas: undefined, value: joined });
+    } else {
+      this.put(found, key, this.newItem(now, flags, exptime, value));
     }
-    const item = this.#store.put(text, old, {
-      flags: kept?.flags ?? flags,
-      expiresAt,
-      storedAt: now,
-      cas,
-      ttlShift: kept?.ttlShift ?? (expiresAt === 0 ? 0 : ttlShift(expiresAt - now)),
-      length: joined.length,
-      value: joined,
-      place: undefined,
-    });
-    this.residency.remember(hash, buffer, start, end, text, item);
     return outcome;
   }
 
   /** A value that is too large was offered: a set removes what was there, the others leave it (docs/protocol.md). */
-  refuseTooLarge(op: StoreOp, key: KeyRange): 'too_large' | NeedsLoad {
-    if (op === Op.set) {
-      const hash = this.residency.hash(key.buffer, key.start, key.end);
-      const text = key.buffer.toString('latin1', key.start, key.end);
-      const found = this.#current(hash, key, text, false);
-      if (found === undefined) return NEEDS_LOAD;
-      if (found !== null) this.#forget(hash, key, text, found);
+  refuseTooLarge(removes: boolean, key: KeyRange): 'too_large' | NeedsLoad {
+    if (removes) {
+      const found = this.lookUp(key, false);
+      if (found === NEEDS_LOAD) return NEEDS_LOAD;
+      this.drop(found, key);
     }
     this.counters.store_too_large++;
     return 'too_large';
   }
 
-  /** incr and decr; the new number is in `deltaResult`. */
-  addDelta(key: KeyRange, delta: U64, increment: boolean): 'stored' | 'not_found' | 'non_numeric' | NeedsLoad {
-    const now = this.now();
-    const { buffer, start, end } = key;
-    const hash = this.residency.hash(buffer, start, end);
-    const text = buffer.toString('latin1', start, end);
-    const found = this.#current(hash, key, text, true);
-    if (found === undefined) return NEEDS_LOAD;
-    const live = this.#countLookup(found ?? undefined, now);
+  /**
+   * incr and decr; the new number is in `deltaResult`. `compareCas` 0 = whatever its cas unique. With
+   * `vivify` a missing number is made instead, and the delta not applied.
+   */
+  addDelta(
+    key: KeyRange,
+    delta: U64,
+    increment: boolean,
+    compareCas: U64 = 0,
+    vivify?: { readonly initial: U64; readonly exptime: number },
+  ): 'stored' | 'not_found' | 'exists' | 'non_numeric' | NeedsLoad {
+    const found = this.lookUp(key, true);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
+    const { live, now } = found;
     if (live === undefined) {
       if (increment) this.counters.incr_misses++;
       else this.counters.decr_misses++;
-      return 'not_found';
+      if (vivify === undefined) return 'not_found';
+      this.put(found, key, this.newItem(now, 0, vivify.exptime, Buffer.from(String(vivify.initial), 'latin1')));
+      this.deltaResult = vivify.initial;
+      return 'stored';
     }
+    if (compareCas !== 0 && casOf(live) !== compareCas) return 'exists';
     const result = addDelta(live.value!, delta, increment);
     if (result === undefined) return 'non_numeric';
     if (increment) this.counters.incr_hits++;
     else this.counters.decr_hits++;
-    const { value } = result;
-    const changed = { ...live, storedAt: now, cas: this.#store.nextCas(), length: value.length, value, place: undefined };
-    this.residency.remember(hash, buffer, start, end, text, this.#store.put(text, live, changed));
+    this.put(found, key, { ...live, storedAt: now, chosenCas: undefined, value: result.value });
     this.deltaResult = result.number;
     return 'stored';
   }
 
-  delete(key: KeyRange): 'deleted' | 'not_found' | NeedsLoad {
-    const now = this.now();
-    const hash = this.residency.hash(key.buffer, key.start, key.end);
-    const text = key.buffer.toString('latin1', key.start, key.end);
-    const found = this.#current(hash, key, text, false);
-    if (found === undefined) return NEEDS_LOAD;
-    const live = this.#countLookup(found ?? undefined, now);
-    if (live === undefined) {
+  /** delete; `compareCas` 0 = whatever its cas unique. */
+  delete(key: KeyRange, compareCas: U64 = 0): 'deleted' | 'not_found' | 'exists' | NeedsLoad {
+    const found = this.lookUp(key, false);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
+    if (found.live === undefined) {
       this.counters.delete_misses++;
       // What is dead but still takes space goes: Tugela's expiry program worked by deletes.
-      if (found !== null) this.#forget(hash, key, text, found);
+      this.drop(found, key);
       return 'not_found';
     }
+    if (compareCas !== 0 && casOf(found.live) !== compareCas) return 'exists';
     this.counters.delete_hits++;
-    this.#forget(hash, key, text, live);
+    this.drop(found, key);
     return 'deleted';
   }
 
   touch(key: KeyRange, exptime: number): 'touched' | 'not_found' | NeedsLoad {
-    const now = this.now();
-    const hash = this.residency.hash(key.buffer, key.start, key.end);
-    const text = key.buffer.toString('latin1', key.start, key.end);
-    const found = this.#current(hash, key, text, false);
-    if (found === undefined) return NEEDS_LOAD;
-    const live = this.#countLookup(found ?? undefined, now);
+    const found = this.lookUp(key, false);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
     this.counters.cmd_touch++;
-    if (live === undefined) {
+    if (found.live === undefined) {
       this.counters.touch_misses++;
       return 'not_found';
     }
     this.counters.touch_hits++;
-    this.#restart(hash, key, text, live, exptime, now);
+    this.#restart(found, key, found.live, exptime);
     return 'touched';
   }
 
@@ -268,15 +269,71 @@ export class Cache {
     else this.#store.changeState({ flushAt: at });
   }
 
-  /** True when an item is there for clients: neither expired nor flushed. */
-  isAlive(item: Item, now: number): boolean {
-    return this.#isAlive(item.expiresAt, item.cas, now);
+  /** Finds what is stored under a key; with `value`, an item comes with its value. Counts what is dead. */
+  lookUp(key: KeyRange, value: boolean): Found | NeedsLoad {
+    const now = this.now();
+    const { buffer, start, end } = key;
+    const hash = this.residency.hash(buffer, start, end);
+    const text = buffer.toString('latin1', start, end);
+    let item = this.residency.current(hash, buffer, start, end, text, value);
+    if (item === undefined) item = this.residency.readNow(text, value);
+    if (item === undefined) return NEEDS_LOAD;
+    const old = item ?? undefined;
+    return { hash, text, old, live: this.#countLookup(old, now), now };
   }
 
-  /** The key's newest state, read from disk when that is quick; undefined when it must be loaded. */
-  #current(hash: number, key: KeyRange, text: string, value: boolean): Item | null | undefined {
-    const known = this.residency.current(hash, key.buffer, key.start, key.end, text, value);
-    return known === undefined ? this.residency.readNow(text, value) : known;
+  /** An item to be put: `expiresAt` may be AT_ONCE. */
+  newItem(now: number, flags: number, exptime: number, value: Buffer): Item {
+    const expiresAt = expiryOf(exptime, now);
+    return {
+      flags,
+      expiresAt,
+      storedAt: now,
+      cas: 0,
+      ttlShift: expiresAt > 0 ? ttlShift(expiresAt - now) : 0,
+      bits: 0,
+      chosenCas: undefined,
+      length: value.length,
+      value,
+      place: undefined,
+    };
+  }
+
+  /** Stores an item under a key that was looked up, with a new cas unique. An item that is gone at once is dropped. */
+  put(found: Found, key: KeyRange, item: Item): void {
+    const cas = this.#store.nextCas();
+    this.storedCas = item.chosenCas ?? cas;
+    this.access.forget(found.hash);
+    if (item.expiresAt === AT_ONCE) {
+      this.drop(found, key);
+      return;
+    }
+    const stored = this.#store.put(found.text, found.old, { ...item, cas, length: item.value!.length, place: undefined });
+    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored);
+  }
+
+  /** Deletes what is stored under a key that was looked up. */
+  drop(found: Found, key: KeyRange): void {
+    if (found.old !== undefined) this.#store.remove(found.text, found.old);
+    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, undefined);
+  }
+
+  /** Changes what is known of a live item; its value stays. */
+  restate(found: Found, key: KeyRange, live: Item, changed: Item): void {
+    const { ram } = this.residency;
+    const slot = ram.find(found.hash, key.buffer, key.start, key.end);
+    // A value that is a view of the RAM tier must be copied: it waits for its commit outside.
+    const value = live.place === undefined && live.value !== undefined ? Buffer.from(live.value) : undefined;
+    const item = { ...changed, value };
+    this.#store.restate(found.text, live, item);
+    const staysInRam = slot >= 0 && item.chosenCas === undefined && item.cas === live.cas;
+    if (staysInRam) {
+      ram.setExpiry(slot, item.expiresAt, item.ttlShift);
+      ram.setBits(slot, item.bits);
+    } else if (slot >= 0) {
+      ram.forget(found.hash, key.buffer, key.start, key.end);
+    }
+    this.residency.changed(found.text, item, staysInRam);
   }
 
   #isAlive(expiresAt: number, cas: number, now: number): boolean {
@@ -304,24 +361,15 @@ export class Cache {
   }
 
   /** Gives an item a new expiry time; value and cas unique stay. */
-  #restart(hash: number, key: KeyRange, text: string, live: Item, exptime: number, now: number): void {
-    const expiresAt = expiryOf(exptime, now);
+  #restart(found: Found, key: KeyRange, live: Item, exptime: number): void {
+    const expiresAt = expiryOf(exptime, found.now);
     if (expiresAt === live.expiresAt) return;
-    if (expiresAt === AT_ONCE) {
-      this.#forget(hash, key, text, live);
-      return;
-    }
-    const slot = this.residency.ram.find(hash, key.buffer, key.start, key.end);
-    // A value that is a view of the RAM tier must be copied: it waits for its commit outside.
-    const value = live.place === undefined && live.value !== undefined ? Buffer.from(live.value) : undefined;
-    const item = { ...live, value, expiresAt, ttlShift: expiresAt === 0 ? 0 : ttlShift(expiresAt - now) };
-    this.#store.restate(text, live, item);
-    if (slot >= 0) this.residency.ram.setExpiry(slot, item.expiresAt, item.ttlShift);
-    this.residency.changed(text, item, slot >= 0);
+    if (expiresAt === AT_ONCE) this.drop(found, key);
+    else this.restate(found, key, live, withExpiry(live, expiresAt, found.now));
   }
+}
 
-  #forget(hash: number, key: KeyRange, text: string, old: Item | undefined): void {
-    if (old !== undefined) this.#store.remove(text, old);
-    this.residency.remember(hash, key.buffer, key.start, key.end, text, undefined);
-  }
+/** The item with another expiry time, NEVER or Unix seconds. */
+export function withExpiry(item: Item, expiresAt: number, now: number): Item {
+  return { ...item, expiresAt, ttlShift: expiresAt === NEVER ? 0 : ttlShift(expiresAt - now) };
 }

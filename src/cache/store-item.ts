@@ -1,4 +1,4 @@
-import type { Item, U64 } from '../item.ts';
+import { casOf, type Item, type U64 } from '../item.ts';
 import { Op } from './command.ts';
 
 /** What a storage command comes to. The names are memcached's. */
@@ -24,7 +24,7 @@ export function decideStore(op: StoreOp, current: Item | undefined, casUnique: U
       return current === undefined ? 'not_stored' : 'stored';
     case Op.cas:
       if (current === undefined) return 'not_found';
-      return current.cas === casUnique ? 'stored' : 'exists';
+      return casOf(current) === casUnique ? 'stored' : 'exists';
   }
 }
 

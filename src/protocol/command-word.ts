@@ -61,6 +61,11 @@ export function lookUpCommand(buffer: Buffer, start: number, end: number): Op {
       if (isWord(buffer, start, end, 'verbosity')) return Op.verbosity;
       return Op.refused;
     case 0x6d: // m
+      if (isWord(buffer, start, end, 'mg')) return Op.mg;
+      if (isWord(buffer, start, end, 'ms')) return Op.ms;
+      if (isWord(buffer, start, end, 'md')) return Op.md;
+      if (isWord(buffer, start, end, 'ma')) return Op.ma;
+      if (isWord(buffer, start, end, 'me')) return Op.me;
       if (isWord(buffer, start, end, 'mn')) return Op.mn;
       return Op.refused;
     case 0x66: // f

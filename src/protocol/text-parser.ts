@@ -2,6 +2,7 @@ import { Command, hasDataBlock, Op } from '../cache/command.ts';
 import { isWord, lookUpCommand, startsWith } from './command-word.ts';
 import { CONTROL_LINE_MAX, GET_LINE_MAX, KEY_MAX_LENGTH, LINE_MAX, VALUE_LENGTH_MAX } from './limits.ts';
 import { Refusal } from './lines.ts';
+import { parseMeta } from './meta-parser.ts';
 import { parseI32, parseLooseExptime, parseLooseFlags, parseU32, parseU64 } from '../numbers.ts';
 
 /*
@@ -16,8 +17,10 @@ import { parseI32, parseLooseExptime, parseLooseFlags, parseU32, parseU64 } from
  *   incr|decr KEY DELTA [noreply]     touch KEY EXPTIME [noreply]     delete KEY [0] [noreply]
  *   flush_all [EXPTIME] [noreply]     verbosity LEVEL [noreply]       version  quit  mn
  *   stats WORD*     expire WORD*      sync [noreply]
+ *   mg|md|ma|me KEY FLAG*             ms KEY LENGTH FLAG*     + LENGTH bytes + CRLF      (meta-parser.ts)
  *
  * `noreply` is the last word of a line; words that no command asks for are overlooked.
+ * Meta commands know no noreply.
  */
 
 /** What parseLine returns when the line is not complete yet. */
@@ -119,6 +122,13 @@ export function parseLine(buffer: Buffer, start: number, end: number, scanFrom: 
     case Op.mn:
       command.keyCount = 0;
       break;
+    case Op.mg:
+    case Op.ms:
+    case Op.md:
+    case Op.ma:
+    case Op.me:
+      fillMeta(command);
+      break;
     case Op.refused:
       refuseUnknown(command, start, wordEnd);
       break;
@@ -128,8 +138,9 @@ export function parseLine(buffer: Buffer, start: number, end: number, scanFrom: 
 
 /**
  * Looks ahead over the complete commands in the bytes from `start` to `end`, and reports their keys so that they can
- * be fetched together. Stops at quit, at a command that is refused or incomplete (its data block included), and
- * after `limit` keys. Uses a command of its own and so disturbs none that is being executed.
+ * be fetched together. Keys that were sent in base64 are left out: they do not lie in `buffer`. Stops at quit, at a
+ * command that is refused or incomplete (its data block included), and after `limit` keys. Uses a command of its own
+ * and so disturbs none that is being executed.
  *
  * REQUIRES: start <= end <= buffer.length
  */
@@ -156,7 +167,8 @@ export function peekKeys(
         return;
       }
     }
-    for (let i = 0; i < command.keyCount && left > 0; i++) {
+    const count = command.buffer === buffer ? command.keyCount : 0;
+    for (let i = 0; i < count && left > 0; i++) {
       left--;
       onKey(command.keyStarts[i] ?? 0, command.keyEnds[i] ?? 0, command.op);
     }
@@ -391,6 +403,13 @@ function fillWords(command: Command): void {
   }
   command.words = words;
   command.keyCount = 0;
+}
+
+function fillMeta(command: Command): void {
+  const refusal = parseMeta(command);
+  if (refusal !== '') {
+    refuse(command, refusal, command.skip);
+  }
 }
 
 function refuseUnknown(command: Command, start: number, end: number): void {

@@ -14,6 +14,8 @@ const MAX_FREQUENCY = 3;
 const FREQUENCY_MASK = 3;
 const ABSENT_BIT = 4;
 const OUT_OF_LINE_BIT = 8;
+/** The item's own bits begin here. */
+const ITEM_BITS_AT = 4;
 
 /** What the RAM tier holds and has done. */
 export interface RamStats {
@@ -156,6 +158,8 @@ export class RamTier implements Mover {
       storedAt: this.#storedAt[slot]!,
       cas: this.#cas[slot]!,
       ttlShift: this.#ttlShift[slot]!,
+      bits: this.#state[slot]! >> ITEM_BITS_AT,
+      chosenCas: undefined,
       length,
       value: this.valueBuffer(slot).subarray(start, start + length),
       place:
@@ -174,7 +178,7 @@ export class RamTier implements Mover {
     const length = item === undefined ? 0 : item.length;
     const size = this.#arena.sizeOf(keyLength + length);
     let slot = this.find(hash, key, start, end);
-    if (!this.#arena.fits(size) || (item !== undefined && item.value === undefined)) {
+    if (!this.#arena.fits(size) || (item !== undefined && (item.value === undefined || item.chosenCas !== undefined))) {
       if (slot >= 0) this.#free(slot);
       return false;
     }
@@ -212,7 +216,7 @@ export class RamTier implements Mover {
     this.#flags[slot] = item.flags;
     this.#storedAt[slot] = item.storedAt;
     this.#cas[slot] = item.cas;
-    this.#state[slot] = frequency;
+    this.#state[slot] = frequency | (item.bits << ITEM_BITS_AT);
     this.setExpiry(slot, item.expiresAt, item.ttlShift);
     const place = item.place;
     if (place !== undefined) this.setPlace(slot, place.segment, place.offset, place.size);
@@ -223,6 +227,11 @@ export class RamTier implements Mover {
   setExpiry(slot: number, expiresAt: number, ttlShift: number): void {
     this.#expiresAt[slot] = expiresAt;
     this.#ttlShift[slot] = ttlShift;
+  }
+
+  /** The item's own bits changed. */
+  setBits(slot: number, bits: number): void {
+    this.#state[slot] = (this.#state[slot]! & ((1 << ITEM_BITS_AT) - 1)) | (bits << ITEM_BITS_AT);
   }
 
   /** The item's value now lies elsewhere in the value log. */

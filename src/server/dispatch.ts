@@ -130,7 +130,7 @@ export class Dispatcher {
 
   /** Answers a storage command whose value is too large; its data block is then skipped. */
   refuseTooLarge(command: Command, out: ReplyBuffer): Step {
-    const outcome = this.#cache.refuseTooLarge(command.op as StoreOp, this.#keyOf(command, 0));
+    const outcome = this.#cache.refuseTooLarge(command.op === Op.set, this.#keyOf(command, 0));
     if (outcome === NEEDS_LOAD) return 'load';
     this.staged ||= command.op === Op.set;
     if (!command.noreply) out.line(lines.tooLarge);
@@ -194,7 +194,7 @@ export class Dispatcher {
     if (outcome === NEEDS_LOAD) return 'load';
     if (!command.noreply) {
       if (outcome === 'stored') numberLine(out, this.#cache.deltaResult);
-      else out.line(outcome === 'not_found' ? lines.notFound : lines.nonNumericValue);
+      else out.line(outcome === 'non_numeric' ? lines.nonNumericValue : lines.notFound);
     }
     this.staged ||= outcome === 'stored';
     return 'done';
@@ -208,7 +208,7 @@ export class Dispatcher {
     return this.#replyTo(this.#cache.touch(this.#keyOf(command, 0), command.exptime), command, lines.touched, out);
   }
 
-  #replyTo(outcome: 'deleted' | 'touched' | 'not_found' | NeedsLoad, command: Command, success: Buffer, out: ReplyBuffer): Step {
+  #replyTo(outcome: 'deleted' | 'touched' | 'not_found' | 'exists' | NeedsLoad, command: Command, success: Buffer, out: ReplyBuffer): Step {
     if (outcome === NEEDS_LOAD) return 'load';
     if (!command.noreply) out.line(outcome === 'not_found' ? lines.notFound : success);
     this.staged ||= outcome !== 'not_found';

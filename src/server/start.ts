@@ -9,6 +9,7 @@ import type { ServeConfig } from '../config.ts';
 import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
 import { lines } from '../protocol/lines.ts';
 import { ReplyBuffer } from '../protocol/reply-buffer.ts';
+import { AccessTable } from '../ram/access-table.ts';
 import { RamTier } from '../ram/ram-tier.ts';
 import { Store } from '../store/store.ts';
 import { BLOCK_CACHE_SHARE } from '../store/tuning.ts';
@@ -20,6 +21,8 @@ import { Control } from './control.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Stats } from './stats.ts';
 
+/** Share of `--memory` that remembers when keys were asked for. */
+const ACCESS_SHARE = 1 / 64;
 /** Connections the kernel queues while the process is busy. */
 const BACKLOG = 1024;
 /** Milliseconds that connections get to finish what they have in hand when the server stops. */
@@ -135,8 +138,9 @@ class TugelaServer implements RunningServer {
       onFailed: (keys) => residency?.forget(keys),
     });
     this.#store = store;
-    residency = new Residency(store, new RamTier(bytes - blockCacheBytes));
-    const cache = new Cache(store, residency, this.#clock, config.maxItemSize);
+    const accessBytes = Math.floor(bytes * ACCESS_SHARE);
+    residency = new Residency(store, new RamTier(bytes - blockCacheBytes - accessBytes));
+    const cache = new Cache(store, residency, new AccessTable(accessBytes), this.#clock, config.maxItemSize);
     const upkeep = new Upkeep({
       cache,
       store,

@@ -1,19 +1,23 @@
 import { crc32 } from 'node:zlib';
-import type { Item } from '../item.ts';
+import type { Item, U64 } from '../item.ts';
 
 /*
  * The value of an item's row, little endian:
  *
- *     row    := kind(u8) ttlShift(u8) flags(u32) expiresAt(u32) storedAt(u32) cas(u64) crc(u32) rest
- *     rest   := value                                 kind 0: the value lies in the row
- *             | segment(u32) offset(u32) length(u32)  kind 1: the value lies in the value log
+ *     row    := kind(u8) ttlShift(u8) flags(u32) expiresAt(u32) storedAt(u32) cas(u64) crc(u32) [chosen(u64)] rest
+ *     rest   := value                                 the value lies in the row
+ *             | segment(u32) offset(u32) length(u32)  the value lies in the value log
+ *     kind   := bit 0: in the value log; bit 1: there is a chosen cas unique; bits 4 to 6: the item's bits
  *
  * crc is the CRC-32 of the row without these four bytes. Do not change: this is on disk.
  */
-const INLINE = 0;
 const OUT_OF_LINE = 1;
+const CHOSEN_CAS = 2;
+const BITS_AT = 4;
+const KNOWN_KIND = OUT_OF_LINE | CHOSEN_CAS | (7 << BITS_AT);
 const CRC_AT = 22;
 const HEAD_BYTES = 26;
+const CHOSEN_BYTES = 8;
 const POINTER_BYTES = 12;
 
 /** Bytes in front of a value in the value log besides the key, see value-record.ts. */
@@ -21,18 +25,23 @@ export const RECORD_HEAD_BYTES = 32;
 
 /** Bytes that the row of this item takes. */
 export function rowSize(item: Item): number {
-  return item.place === undefined ? HEAD_BYTES + item.length : HEAD_BYTES + POINTER_BYTES;
+  const head = item.chosenCas === undefined ? HEAD_BYTES : HEAD_BYTES + CHOSEN_BYTES;
+  return item.place === undefined ? head + item.length : head + POINTER_BYTES;
 }
 
 /** Writes the row of an item at `at` and returns where it ends. REQUIRES: an inline item has its value. */
 export function writeItemRow(row: Buffer, at: number, item: Item): number {
-  row[at] = item.place === undefined ? INLINE : OUT_OF_LINE;
+  row[at] = (item.place === undefined ? 0 : OUT_OF_LINE) | (item.chosenCas === undefined ? 0 : CHOSEN_CAS) | (item.bits << BITS_AT);
   row[at + 1] = item.ttlShift;
   row.writeUInt32LE(item.flags, at + 2);
   row.writeUInt32LE(item.expiresAt, at + 6);
   row.writeUInt32LE(item.storedAt, at + 10);
   writeU53(row, at + 14, item.cas);
-  const rest = at + HEAD_BYTES;
+  let rest = at + HEAD_BYTES;
+  if (item.chosenCas !== undefined) {
+    row.writeBigUInt64LE(BigInt(item.chosenCas), rest);
+    rest += CHOSEN_BYTES;
+  }
   let end: number;
   if (item.place !== undefined) {
     row.writeUInt32LE(item.place.segment, rest);
@@ -43,34 +52,41 @@ export function writeItemRow(row: Buffer, at: number, item: Item): number {
     row.set(item.value!, rest);
     end = rest + item.length;
   }
-  row.writeUInt32LE(crc32(row.subarray(rest, end), crc32(row.subarray(at, at + CRC_AT))), at + CRC_AT);
+  row.writeUInt32LE(crc32(row.subarray(at + HEAD_BYTES, end), crc32(row.subarray(at, at + CRC_AT))), at + CRC_AT);
   return end;
 }
 
 /** Reads a row; undefined when it is damaged. The value of an inline item is a view of the row. */
 export function readItemRow(row: Buffer, keyLength: number): Item | undefined {
   if (row.length < HEAD_BYTES) return undefined;
-  const kind = row[0];
+  const kind = row[0]!;
   if (row.readUInt32LE(CRC_AT) !== crc32(row.subarray(HEAD_BYTES), crc32(row.subarray(0, CRC_AT)))) return undefined;
-  if (kind !== INLINE && (kind !== OUT_OF_LINE || row.length !== HEAD_BYTES + POINTER_BYTES)) return undefined;
-  const inline = kind === INLINE;
-  const length = inline ? row.length - HEAD_BYTES : row.readUInt32LE(HEAD_BYTES + 8);
+  const inline = (kind & OUT_OF_LINE) === 0;
+  const rest = (kind & CHOSEN_CAS) === 0 ? HEAD_BYTES : HEAD_BYTES + CHOSEN_BYTES;
+  if ((kind & ~KNOWN_KIND) !== 0 || (inline ? row.length < rest : row.length !== rest + POINTER_BYTES)) return undefined;
+  const length = inline ? row.length - rest : row.readUInt32LE(rest + 8);
   return {
     ttlShift: row[1]!,
     flags: row.readUInt32LE(2),
     expiresAt: row.readUInt32LE(6),
     storedAt: row.readUInt32LE(10),
     cas: readU53(row, 14),
+    bits: kind >> BITS_AT,
+    chosenCas: rest === HEAD_BYTES ? undefined : canonical(row.readBigUInt64LE(HEAD_BYTES)),
     length,
-    value: inline ? row.subarray(HEAD_BYTES) : undefined,
+    value: inline ? row.subarray(rest) : undefined,
     place: inline
       ? undefined
       : {
-          segment: row.readUInt32LE(HEAD_BYTES),
-          offset: row.readUInt32LE(HEAD_BYTES + 4),
+          segment: row.readUInt32LE(rest),
+          offset: row.readUInt32LE(rest + 4),
           size: RECORD_HEAD_BYTES + keyLength + length,
         },
   };
+}
+
+function canonical(n: bigint): U64 {
+  return n <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(n) : n;
 }
 
 /** Writes a whole number below 2^53 as 64 bits, little endian. */

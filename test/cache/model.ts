@@ -135,7 +135,7 @@ export function executeOnCache(cache: Cache, command: ModelCommand): Outcome {
       return outcome === 'stored' ? String(cache.deltaResult) : outcome;
     }
     case 'tooLarge':
-      return cache.refuseTooLarge(command.op, keyRange(command.key));
+      return cache.refuseTooLarge(command.op === Op.set, keyRange(command.key));
     case 'flush':
       cache.flushAll(command.exptime);
       return 'ok';

@@ -44,6 +44,13 @@ export function describeCommand(command: Command): Parsed {
     case Op.expire:
       parsed['words'] = command.words;
       break;
+    case Op.mg:
+    case Op.ms:
+    case Op.md:
+    case Op.ma:
+    case Op.me:
+      parsed['meta'] = Object.assign({}, command.meta);
+      break;
     default:
       break;
   }

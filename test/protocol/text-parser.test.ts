@@ -29,7 +29,7 @@ describe('lines', () => {
       expect(parseText(line)).toEqual(refused('ERROR'));
     });
   test.each([
-    'mg a v', 'ms a 2', 'md a', 'ma a', 'me a', 'shutdown', 'slabs automove 1', 'lru mode flat', 'lru_crawler enable',
+    'mx a', 'mga a', 'm a', 'shutdown', 'slabs automove 1', 'lru mode flat', 'lru_crawler enable',
     'watch', 'cache_memlimit 64', 'refresh_certs', 'extstore', 'debugtime 1', 'misbehave',
   ])('%s is not supported', (line) => {
     expect(refusalOf(`${line}\r\n`)).toBe('ERROR');

@@ -14,7 +14,7 @@ const u32 = fc.integer({ min: 0, max: 0xffffffff });
 const u53 = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
 const key = fc.uint8Array({ minLength: 1, maxLength: 250 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 const value = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes));
-const metadata = fc.record({ flags: u32, expiresAt: u32, storedAt: u32, cas: u53, ttlShift: fc.integer({ min: 0, max: 31 }) });
+const metadata = fc.record({ flags: u32, expiresAt: u32, storedAt: u32, cas: u53, ttlShift: fc.integer({ min: 0, max: 31 }), bits: fc.integer({ min: 0, max: 7 }), chosenCas: fc.option(u53, { nil: undefined }) });
 const inline = fc.record({ metadata, value }).map(({ metadata, value }) => buildItem({ ...metadata, value }));
 const outOfLine = fc
   .record({ metadata, segment: u32, offset: u32, length: fc.nat(2 ** 27) })

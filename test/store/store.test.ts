@@ -461,7 +461,7 @@ describe('Store.open', () => {
       const store = await Store.open(${JSON.stringify(directory)}, { blockCacheBytes: 1 << 20, syncEveryBatch: false, onFailed() {} });
       for (let i = 0; i < 200; i++) {
         const value = Buffer.alloc(i * 10, i);
-        store.put('key ' + i, undefined, { flags: i, expiresAt: ${NOW} + i, storedAt: ${NOW}, cas: store.nextCas(), ttlShift: 2, length: value.length, value, place: undefined });
+        store.put('key ' + i, undefined, { flags: i, expiresAt: ${NOW} + i, storedAt: ${NOW}, cas: store.nextCas(), ttlShift: 2, bits: 0, chosenCas: undefined, length: value.length, value, place: undefined });
         if (i % 20 === 0) await store.committed();
       }
       await store.committed();

@@ -1,0 +1,40 @@
+/** Bytes per entry: hash and time, 32 bits each. */
+const ENTRY_BYTES = 8;
+
+/**
+ * When keys were last asked for: what the meta flags h (fetched before) and l (seconds since) tell. A
+ * table of fixed size where a newer key takes the place of an older one with the same cell, so that
+ * reads cost no disk writes and memory stays bounded; what fell out counts as never fetched. It also
+ * covers items that are on disk alone.
+ */
+export class AccessTable {
+  readonly #hashes: Uint32Array;
+  readonly #times: Uint32Array;
+  readonly #mask: number;
+
+  /** `bytes` is a bound on its memory. */
+  constructor(bytes: number) {
+    const entries = 2 ** Math.floor(Math.log2(Math.max(64, bytes / ENTRY_BYTES)));
+    this.#hashes = new Uint32Array(entries);
+    this.#times = new Uint32Array(entries);
+    this.#mask = entries - 1;
+  }
+
+  /** Unix seconds of the last access; 0 when there was none or it is forgotten. */
+  last(hash: number): number {
+    const cell = hash & this.#mask;
+    return this.#hashes[cell] === hash ? this.#times[cell]! : 0;
+  }
+
+  note(hash: number, now: number): void {
+    const cell = hash & this.#mask;
+    this.#hashes[cell] = hash;
+    this.#times[cell] = now;
+  }
+
+  /** The item was stored anew: nobody has fetched this one. */
+  forget(hash: number): void {
+    const cell = hash & this.#mask;
+    if (this.#hashes[cell] === hash) this.#times[cell] = 0;
+  }
+}
