@@ -207,7 +207,7 @@ const REFUSAL = 'CLIENT_ERROR control commands are not accepted';
 
 function errorOf(line: string): LinkError | undefined {
   if (line.startsWith(REFUSAL)) {
-    return new LinkError('refused', 'The server does not accept control commands on this connection');
+    return new LinkError('refused', 'The server does not accept control commands on this connection: connect from its own host (loopback or unix socket), or start it with --control any');
   }
   if (line === 'ERROR') {
     return new LinkError('unsupported', 'The server does not know the command: is it tugela-ts?');

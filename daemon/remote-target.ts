@@ -12,7 +12,7 @@ import type { DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, 
 /** Rows that one `expire reap` may name. */
 const MAX_ROWS = 64;
 
-/** Bytes of one command line at most; the server takes 32 KiB, the words around keys are counted in. */
+/** Bytes of one command line at most; the server takes 64 KiB, the words around keys are counted in. */
 const MAX_COMMAND_BYTES = 32 * 1024 - 64;
 
 /** Milliseconds within which a server that accepts a connection must say who it is. */

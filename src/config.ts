@@ -20,7 +20,7 @@ export interface ServeConfig {
   readonly ack: AckMode;
   /** Seconds between sweeps inside the server; 0 = off. */
   readonly expireEvery: number;
-  /** Bytes of the largest item: key and value. */
+  /** Bytes of the largest item: key, value and memcached's overhead of 59 bytes, 63 with client flags. */
   readonly maxItemSize: number;
   /** Who may send the control commands of the expiry daemon. */
   readonly control: ControlMode;

@@ -42,6 +42,11 @@ export const Op = {
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 
+/** The name of a command. */
+export function opName(op: Op): string {
+  return Object.entries(Op).find(([, value]) => value === op)?.[0] ?? 'unknown';
+}
+
 /** True for the commands that are followed by a data block: six classic ones and meta set. */
 export function hasDataBlock(op: Op): boolean {
   return (op >= Op.set && op <= Op.cas) || op === Op.ms;

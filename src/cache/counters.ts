@@ -1,4 +1,4 @@
-/** What the cache counts, under memcached's names (docs/protocol.md, stats). */
+/** What the cache counts, under memcached's names (docs/operations.md). */
 export interface Counters {
   cmd_get: number;
   cmd_set: number;

@@ -233,11 +233,6 @@ export class Residency {
     }
   }
 
-  /** Keys being read now, for back-pressure and stats. */
-  get loading(): number {
-    return this.#tickets.size;
-  }
-
   /** Tells those who hold or await a key what it is now. */
   #pass(key: string, item: Item | null): void {
     if (this.#held.size > 0) {

@@ -10,7 +10,8 @@ export interface SignalSource {
 /** How long an orderly stop may take. */
 export const STOP_LIMIT_MS = 30_000;
 
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/** SIGUSR1 is memcached's graceful stop, which every stop is here; it also keeps Node from opening its inspector. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const;
 
 /**
  * Watches for what ends a server. The first SIGTERM or SIGINT asks for an orderly stop; a second one, an

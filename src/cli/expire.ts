@@ -6,7 +6,7 @@ import { oneOf, socketPath, text, wholeNumber, type ValueType } from '../config/
 import { createLogger } from '../log.ts';
 import { KEY_MAX_LENGTH } from '../protocol/limits.ts';
 import { PARENT_PIPE_VARIABLE } from './expire-child.ts';
-import { packageVersion } from '../version.ts';
+import { protocolVersion } from '../version.ts';
 
 const USAGE_EXIT_CODE = 2;
 
@@ -62,7 +62,7 @@ async function start(config: ExpireConfig, given: ExpireOptions): Promise<void> 
   const logger = createLogger({ level, pretty: given.logPretty === true, name: 'tugela-expire' });
   await runExpire(config, {
     logger,
-    version: packageVersion(),
+    version: protocolVersion(),
     endsWithStdin: process.env[PARENT_PIPE_VARIABLE] === '1',
     openOffline,
   });

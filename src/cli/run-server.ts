@@ -128,9 +128,10 @@ async function failureOf(server: RunningServer): Promise<{ readonly error: unkno
   }
 }
 
-/** Stops both at once; true when both stopped as they should. */
+/** Stops the companion and then the server, so that it does not miss it; true when both stopped as they should. */
 async function stopAll(server: RunningServer, companion: Companion | undefined, logger: Logger): Promise<boolean> {
-  const results = await Promise.allSettled([server.stop(), companion?.stop()]);
+  const results = await Promise.allSettled([companion?.stop()]);
+  results.push(...(await Promise.allSettled([server.stop()])));
   const failures = results.filter((result) => result.status === 'rejected');
   for (const { reason } of failures) logger.error({ err: reason }, 'stop failed');
   return failures.length === 0;

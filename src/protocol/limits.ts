@@ -16,5 +16,3 @@ export const CONTROL_LINE_MAX = 64 * 1024;
 /** Largest number of bytes that a storage command can announce: INT_MAX less the CRLF of the data block. */
 export const VALUE_LENGTH_MAX = 2147483645;
 
-/** Seconds; a larger exptime is an absolute Unix time (protocol.txt, "Expiration times"). */
-export const REALTIME_MAXDELTA = 60 * 60 * 24 * 30;

@@ -32,6 +32,8 @@ export interface ConnectionContext {
   readonly ackFromMemory: boolean;
   readonly traffic: Traffic;
   nowSeconds(): number;
+  /** Told of each command before it is executed, if anybody wants to know. */
+  trace: ((connection: Connection, command: Command) => void) | undefined;
   /** Told when a connection is over. */
   onClose(connection: Connection): void;
   /** Told of a fault that is not the client's. */
@@ -81,16 +83,18 @@ export class Connection implements Session, CommitWaiter {
   /** True for a storage command that only waits to be refused. */
   #tooLarge = false;
   #waiting: 'nothing' | 'load' | 'commit' | 'drain' | 'later' = 'nothing';
-  /** Replies held back, and where in them those lie that depend on the commit: start, end, start, end … */
+  /** Replies held back, and where in them those lie that depend on the commit: start, end, 1 for the rest of one. */
   #held: Buffer | undefined;
   #heldSpans: number[] = [];
   /** The last commit group that holds something of this connection. */
   #stagedIn = 0;
   #spans: number[] = [];
+  /** The command that runs had part of its reply written before. */
+  #resumed = false;
   #running = false;
   #readingPaused = false;
   #closing = false;
-  /** The client sends nothing more; what it sent is still answered. */
+  /** No further input is taken; what came before is still answered. */
   #peerEnded = false;
   #closed = false;
 
@@ -104,8 +108,7 @@ export class Connection implements Session, CommitWaiter {
     this.lastCommandAt = context.nowSeconds();
     socket.on('drain', () => this.#drained());
     socket.on('end', () => {
-      this.#peerEnded = true;
-      if (this.#waiting === 'nothing' && !this.#running) this.close();
+      this.finish();
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
@@ -132,7 +135,7 @@ export class Connection implements Session, CommitWaiter {
 
   /** Takes what was read. Returns false when reading must pause. */
   read(bytes: Buffer, length: number): boolean {
-    if (this.#closed || this.#closing) return true;
+    if (this.#closed || this.#closing || this.#peerEnded) return true;
     this.#context.traffic.bytesRead += length;
     if (this.#waiting !== 'nothing' || this.#running) {
       const view = bytes.subarray(0, length);
@@ -147,6 +150,12 @@ export class Connection implements Session, CommitWaiter {
       this.#run(input, 0, input.length, true);
     }
     return true;
+  }
+
+  /** Takes no further input, answers what is complete of the input there is, and ends. */
+  finish(): void {
+    this.#peerEnded = true;
+    if (this.#waiting === 'nothing' && !this.#running) this.close();
   }
 
   /** Ends the connection once its replies are sent. */
@@ -235,14 +244,17 @@ export class Connection implements Session, CommitWaiter {
         }
         const command: Command | undefined = this.#command;
         if (command === undefined) continue;
+        if (context.trace !== undefined && this.#answered === 0) context.trace(this, command);
         const before = out.length;
+        this.#resumed = this.#answered > 0;
         const step = this.#tooLarge
           ? dispatcher.refuseTooLarge(command, out)
           : dispatcher.execute(command, this.#value, this.#answered, staged || this.#mustWait, this, out);
         if (dispatcher.staged) {
           dispatcher.staged = false;
           staged = true;
-          this.#spans.push(before, out.length);
+          // What goes on after a wait has its error line, if it comes to that, where it began.
+          this.#spans.push(before, out.length, this.#resumed ? 1 : 0);
         }
         if (step === 'done') {
           this.#command = undefined;
@@ -456,7 +468,9 @@ export class Connection implements Session, CommitWaiter {
     const written = out.slice(0, out.length);
     const shift = this.#held?.length ?? 0;
     this.#held = this.#held === undefined ? written : Buffer.concat([this.#held, written]);
-    for (const offset of this.#spans) this.#heldSpans.push(shift + offset);
+    for (let i = 0; i + 2 < this.#spans.length; i += 3) {
+      this.#heldSpans.push(shift + this.#spans[i]!, shift + this.#spans[i + 1]!, this.#spans[i + 2]!);
+    }
   }
 
   #sendOut(): void {
@@ -500,9 +514,9 @@ export class Connection implements Session, CommitWaiter {
 function failReplies(held: Buffer, spans: readonly number[]): Buffer {
   const parts: Buffer[] = [];
   let at = 0;
-  for (let i = 0; i + 1 < spans.length; i += 2) {
+  for (let i = 0; i + 2 < spans.length; i += 3) {
     parts.push(held.subarray(at, spans[i]));
-    if (spans[i + 1]! > spans[i]!) parts.push(lines.writeFailed);
+    if (spans[i + 1]! > spans[i]! && spans[i + 2] === 0) parts.push(lines.writeFailed);
     at = spans[i + 1]!;
   }
   parts.push(held.subarray(at));

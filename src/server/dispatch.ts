@@ -25,7 +25,7 @@ export const FLUSH_BYTES: number = 256 * 1024;
 /** What commands need besides the cache. */
 export interface Administration {
   readonly version: string;
-  /** stats: the reply, without the final END when it is a list. */
+  /** stats: the whole reply. */
   stats(words: readonly string[], session: Session): Promise<string> | string;
   /** expire and its control commands. */
   expire(words: readonly string[], session: Session): Promise<string>;
@@ -64,10 +64,7 @@ export class Dispatcher {
    */
   execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step {
     this.answered = answered;
-    if (mutates(command.op) && !this.#cache.isWritable) {
-      if (!command.noreply) out.line(lines.writeFailed);
-      return 'done';
-    }
+    if (mutates(command.op) && !this.#cache.isWritable) return this.#refuseWrite(command, out);
     switch (command.op) {
       case Op.get:
       case Op.gets:
@@ -130,6 +127,7 @@ export class Dispatcher {
 
   /** Answers a storage command whose value is too large; its data block is then skipped. */
   refuseTooLarge(command: Command, out: ReplyBuffer): Step {
+    if (!this.#cache.isWritable) return this.#refuseWrite(command, out);
     const outcome = this.#cache.refuseTooLarge(command.op === Op.set, this.#keyOf(command, 0));
     if (outcome === NEEDS_LOAD) return 'load';
     this.staged ||= command.op === Op.set;
@@ -143,6 +141,11 @@ export class Dispatcher {
     return this.#cache.isTooLarge(key.end - key.start, command.flags, command.length);
   }
 
+  #refuseWrite(command: Command, out: ReplyBuffer): Step {
+    if (!command.noreply) out.line(lines.writeFailed);
+    return 'done';
+  }
+
   #retrieve(command: Command, exptime: number | undefined, copyAll: boolean, out: ReplyBuffer): Step {
     const withCas = command.op === Op.gets || command.op === Op.gats;
     const hit = this.#hit;
@@ -154,7 +157,8 @@ export class Dispatcher {
       if (found === NEEDS_LOAD) return 'load';
       if (!found) continue;
       valueLine(out, key.buffer, key.start, key.end, hit.flags, hit.length, withCas ? hit.cas : undefined);
-      if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES && !copyAll) {
+      // A value that was touched waits for its commit like every reply, so it cannot go ahead uncopied.
+      if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES && !copyAll && exptime === undefined) {
         this.value = hit.bytes.subarray(hit.start, hit.start + hit.length);
         this.answered++;
         return 'value';

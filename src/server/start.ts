@@ -1,8 +1,9 @@
 import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, type Server, type Socket } from 'node:net';
+import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { Cache } from '../cache/cache.ts';
-import { Command } from '../cache/command.ts';
+import { Command, opName } from '../cache/command.ts';
 import { Residency } from '../cache/residency.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
@@ -21,6 +22,8 @@ import { Control } from './control.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Stats } from './stats.ts';
 
+/** Keys of one command that -vv logs. */
+const KEYS_LOGGED = 16;
 /** Share of `--memory` that remembers when keys were asked for. */
 const ACCESS_SHARE = 1 / 64;
 /** Connections the kernel queues while the process is busy. */
@@ -84,6 +87,8 @@ class TugelaServer implements RunningServer {
   #upkeep: Upkeep | undefined;
   #context: ConnectionContext | undefined;
   #verbosity: number;
+  /** The log level at verbosity 0. */
+  readonly #quietLevel: string;
   #nextId = 1;
   #stopping: Promise<void> | undefined;
 
@@ -93,6 +98,7 @@ class TugelaServer implements RunningServer {
     this.#logger = deps.logger;
     this.#clock = deps.clock ?? systemClock;
     this.#verbosity = config.verbosity;
+    this.#quietLevel = config.verbosity > 0 ? 'info' : deps.logger.level;
     this.#counts.startedAt = this.#clock.now();
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
@@ -136,6 +142,7 @@ class TugelaServer implements RunningServer {
       blockCacheBytes,
       syncEveryBatch: config.ack === 'sync',
       onFailed: (keys) => residency?.forget(keys),
+      onDamaged: (where) => this.#logger.warn({ where }, 'damaged on disk: answered as a miss'),
     });
     this.#store = store;
     const accessBytes = Math.floor(bytes * ACCESS_SHARE);
@@ -165,6 +172,7 @@ class TugelaServer implements RunningServer {
       blockCacheBytes,
       verbosity: () => this.#verbosity,
       expiry: () => upkeep.target.reported,
+      expiryAge: () => upkeep.target.reportAge,
       upkeep: () => upkeep.stats(),
       now: () => this.#clock.now(),
     });
@@ -183,15 +191,17 @@ class TugelaServer implements RunningServer {
       ackFromMemory: config.ack === 'memory',
       traffic,
       nowSeconds: () => this.#clock.now(),
+      trace: undefined,
       onClose: (connection) => this.#forget(connection),
       onFault: (connection, error) => this.#logger.error({ err: error, connection: connection.id }, 'command failed'),
     };
+    this.#setTracing();
     upkeep.start();
     this.#logger.info(
       {
         version,
         addresses: this.addresses,
-        directory: config.file,
+        directory: resolve(config.file),
         items: store.state.items,
         bytes: store.state.bytes,
         openMs: Math.round(performance.now() - started),
@@ -268,14 +278,30 @@ class TugelaServer implements RunningServer {
 
   #setVerbosity(level: number): void {
     this.#verbosity = Math.min(level, 2);
-    const levels = ['info', 'debug', 'trace'] as const;
+    const levels = [this.#quietLevel, 'debug', 'trace'] as const;
     this.#logger.level = levels[this.#verbosity]!;
+    this.#setTracing();
+  }
+
+  /** With -vv each command is logged with its keys; never a value. */
+  #setTracing(): void {
+    if (this.#context === undefined) return;
+    this.#context.trace =
+      this.#verbosity < 2
+        ? undefined
+        : (connection, command) => {
+            const keys: string[] = [];
+            for (let i = 0; i < Math.min(command.keyCount, KEYS_LOGGED); i++) {
+              keys.push(command.buffer.toString('latin1', command.keyStarts[i], command.keyEnds[i]));
+            }
+            this.#logger.trace({ connection: connection.id, command: opName(command.op), keys }, 'command');
+          };
   }
 
   async #stop(): Promise<void> {
     for (const { server } of this.#listeners) server.close();
     const end = performance.now() + FINISH_MS;
-    for (const connection of this.#connections) connection.close();
+    for (const connection of this.#connections) connection.finish();
     // Idle clients need not close their side: many never read what ends them before they send again.
     do {
       await new Promise((resolve) => setTimeout(resolve, FINISH_LOOK_MS));
@@ -294,11 +320,24 @@ function isLoopback(address: string | undefined): boolean {
   return address !== undefined && (address === '::1' || /^(::ffff:)?127\./.test(address));
 }
 
+function reasonOf(cause: Error): string {
+  switch (systemCodeOf(cause)) {
+    case 'EADDRINUSE':
+      return 'the address is in use, perhaps by another server';
+    case 'EADDRNOTAVAIL':
+      return 'this machine does not have the address';
+    case 'EACCES':
+      return 'not permitted (ports below 1024 need root)';
+    default:
+      return messageOf(cause);
+  }
+}
+
 /** Resolves when a server listens. */
 function listening(server: Server, listen: () => void, where: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) =>
-      reject(new TugelaError('TUGELA_LISTEN', `Cannot listen on ${where}: ${messageOf(cause)}`, { cause })),
+      reject(new TugelaError('TUGELA_LISTEN', `Cannot listen on ${where}: ${reasonOf(cause)}`, { cause })),
     );
     server.once('listening', resolve);
     listen();

@@ -21,6 +21,8 @@ export interface StatsSources {
   verbosity(): number;
   /** What the expiry daemon reported last. */
   expiry(): ReadonlyMap<string, string>;
+  /** Seconds since then. */
+  expiryAge(): number;
   /** Upkeep in the background: names and values for `stats storage`. */
   upkeep(): [string, string | number][];
   now(): number;
@@ -36,7 +38,7 @@ export interface ConnectionCounts {
 type Stat = readonly [string, string | number];
 
 /**
- * The groups of the stats command (protocol.txt, "General-purpose statistics"; docs/protocol.md has
+ * The groups of the stats command (protocol.txt, "General-purpose statistics"; docs/operations.md has
  * every name and its meaning).
  */
 export class Stats {
@@ -114,7 +116,7 @@ export class Stats {
     return [
       ['maxbytes', config.memory * 2 ** 20],
       ['maxconns', config.connections],
-      ['tcpport', config.listen.length > 0 ? config.port : 0],
+      ['tcpport', this.#tcpPort()],
       ['udpport', 0],
       ['inter', config.listen.join(',') || 'NULL'],
       ['verbosity', this.#sources.verbosity()],
@@ -137,6 +139,12 @@ export class Stats {
       ['control', config.control],
       ...this.#sources.listeners().map((address, i): Stat => [`listener_${i}`, address]),
     ];
+  }
+
+  /** The port that clients use, not the 0 that may have been asked for. */
+  #tcpPort(): number {
+    const address = this.#sources.listeners().find((each) => each.startsWith('tcp'));
+    return address === undefined ? 0 : Number(address.slice(address.lastIndexOf(':') + 1));
   }
 
   #items(): Stat[] {
@@ -220,7 +228,13 @@ export class Stats {
   #expire(): Stat[] {
     const reported = [...this.#sources.expiry()];
     const { state } = this.#sources.store;
-    return [['items_expired_total', state.expired], ['bytes_reclaimed_total', state.reclaimedBytes], ['index_entries_now', state.indexEntries], ...reported];
+    return [
+      ['items_expired_total', state.expired],
+      ['bytes_reclaimed_total', state.reclaimedBytes],
+      ['index_entries_now', state.indexEntries],
+      ...reported,
+      ['report_age', reported.length === 0 ? -1 : this.#sources.expiryAge()],
+    ];
   }
 
   #reset(): void {

@@ -1,6 +1,6 @@
-import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { messageOf, TugelaError } from '../errors.ts';
+import { mkdir, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
 import { syncDirectory } from './value-log.ts';
 
 /** Version of everything under the directory. A store of a higher one is refused (docs/storage-format.md). */
@@ -20,7 +20,7 @@ const FORMAT_TEXT = /^tugela-ts store\nformat (\d+)\n/;
 export async function prepareDirectory(directory: string, mustExist: boolean): Promise<void> {
   let names: string[];
   try {
-    if (!mustExist) await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (!mustExist) await makeDirectory(resolve(directory));
     names = (await readdir(directory)).filter((name) => name !== 'lost+found' && name !== `${FORMAT_FILE}.new`);
   } catch (cause) {
     throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}`, { cause });
@@ -54,6 +54,33 @@ export async function prepareDirectory(directory: string, mustExist: boolean): P
       'TUGELA_STORE_FORMAT',
       `Cannot open store at ${directory}: it has format ${version}, this version knows up to ${FORMAT_VERSION}; use the newer tugela-ts`,
     );
+  }
+}
+
+/**
+ * Makes a directory and those above it. Not with Node's own `recursive`, which tries for ever where the
+ * file system answers that a part does not exist whatever is made (under /proc, for one).
+ */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    const code = systemCodeOf(error);
+    if (code === 'EEXIST') return;
+    const parent = dirname(directory);
+    if (code !== 'ENOENT' || parent === directory || (await isThere(parent))) throw error;
+    await makeDirectory(parent);
+    await mkdir(directory, { mode: 0o700 });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return false;
+    throw error;
   }
 }
 

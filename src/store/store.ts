@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import { TugelaError } from '../errors.ts';
+import { messageOf, TugelaError } from '../errors.ts';
 import type { Item, Place } from '../item.ts';
 import { CommitGroup, type CommitWaiter } from './commit-group.ts';
 import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
@@ -24,6 +24,9 @@ import { recordHead, unusedHead, valueOfRecord } from './value-record.ts';
  */
 const CAS_JUMP = 2 ** 28;
 
+/** Bytes from which a segment without live values is removed although it is not full. */
+const SEAL_EMPTY_BYTES = 2 ** 20;
+
 /** Largest record that is read at once: more is worth a thread. */
 const READ_NOW_BYTES = 16 * 1024;
 
@@ -34,6 +37,8 @@ export interface StoreOptions {
   readonly syncEveryBatch: boolean;
   /** Called with the keys of a batch that could not be written: their newest state is what is on disk. */
   readonly onFailed: (keys: Iterable<string>, error: Error) => void;
+  /** Called with the place of a value that fails its checksum or is gone. */
+  readonly onDamaged?: (where: string) => void;
   /** Do not make a store where there is none. */
   readonly mustExist?: boolean;
 }
@@ -245,7 +250,7 @@ export class Store {
     return rows.map((row, i) => {
       if (row === undefined) return undefined;
       const item = readItemRow(row, keys[i]!.length);
-      if (item === undefined) this.commits.damaged++;
+      if (item === undefined) this.#damaged('an item row');
       return item;
     });
   }
@@ -255,7 +260,7 @@ export class Store {
     const row = this.#db.getSync(itemKey(key));
     if (row === undefined) return undefined;
     const item = readItemRow(row, key.length);
-    if (item === undefined) this.commits.damaged++;
+    if (item === undefined) this.#damaged('an item row');
     return item;
   }
 
@@ -280,7 +285,7 @@ export class Store {
     }
     const record = await this.#values.read(item.place);
     const value = record === undefined ? undefined : valueOfRecord(record, key);
-    if (value === undefined) this.commits.damaged++;
+    if (value === undefined) this.#damaged(`value segment ${item.place.segment}, offset ${item.place.offset}`);
     return value;
   }
 
@@ -346,7 +351,7 @@ export class Store {
       last = key;
       rows++;
       const item = readItemRow(value, key.length);
-      if (item === undefined) this.commits.damaged++;
+      if (item === undefined) this.#damaged('an item row');
       else found.push({ key, item });
     }
     return { found, next: rows < limit ? undefined : last };
@@ -378,8 +383,11 @@ export class Store {
   /**
    * Forces all that was staged before the call to disk. Then removes the value segments that became
    * empty before it: nothing refers to them any more, not even after a power failure.
+   *
+   * @throws TugelaError TUGELA_STORE_FAILED while writes are refused, or when the disk fails: then they are from now on
    */
   sync(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#syncQueued !== undefined) return this.#syncQueued;
     const run = async (): Promise<void> => {
       await this.#syncing?.catch(() => {});
@@ -394,10 +402,6 @@ export class Store {
   /** LevelDB's own account: files and sizes per level, compaction time and bytes. */
   levelStats(): string {
     return this.#db.getProperty('leveldb.stats');
-  }
-
-  levelFiles(level: number): number {
-    return Number(this.#db.getProperty(`leveldb.num-files-at-level${level}`));
   }
 
   levelMemory(): number {
@@ -506,7 +510,14 @@ export class Store {
     return place;
   }
 
+  #damaged(where: string): void {
+    this.commits.damaged++;
+    this.#options.onDamaged?.(where);
+  }
+
   #emptied(segment: number): void {
+    // What is still being filled but holds only dead values is worth giving up when it is large.
+    if (!this.#values.isSealed(segment) && this.#values.size(segment) >= SEAL_EMPTY_BYTES) this.#values.seal(segment);
     if (this.#values.isSealed(segment)) this.#empty.add(segment);
   }
 
@@ -536,7 +547,7 @@ export class Store {
         try {
           await this.#write(group);
         } catch (cause) {
-          error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.directory}: ${String(cause)}`, { cause });
+          error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.directory}: ${messageOf(cause)}`, { cause });
         }
       }
       this.#inFlight = undefined;
@@ -609,8 +620,14 @@ export class Store {
   async #syncNow(): Promise<void> {
     const empty = [...this.#empty];
     if (this.hasPending) await this.committed();
-    await this.#values.sync();
-    await syncLevelLogs(this.directory);
+    try {
+      await this.#values.sync();
+      await syncLevelLogs(this.directory);
+    } catch (cause) {
+      // After a failed fsync the kernel may call the next one good although data is lost.
+      this.#failure = new TugelaError('TUGELA_STORE_FAILED', `Cannot force store at ${this.directory} to disk: ${messageOf(cause)}`, { cause });
+      throw this.#failure;
+    }
     this.commits.syncs++;
     for (const id of empty) {
       if (this.#segments.use(id).liveItems > 0) {

@@ -7,7 +7,7 @@
 
 /**
  * Log2 of the seconds a bucket spans, for an item with so many seconds to live: 1 s below 16 s, at
- * most 4 s up to 17 minutes (so that the backlog stays under 5 s), then between 0.8 % and 1.6 % of
+ * most 4 s up to 17 minutes (so that the backlog stays under 5 s), then between 0.4 % and 0.8 % of
  * the time to live.
  */
 export function ttlShift(ttl: number): number {

@@ -15,7 +15,7 @@ const readAsync = promisify(read);
 const SEGMENT_MAGIC: Buffer = Buffer.from('tugela values 1\n', 'latin1');
 /** A segment is full at this size; a single larger value gets a segment of its own. */
 export const SEGMENT_BYTES: number = 64 * 2 ** 20;
-/** Segments kept open for reading; more are closed, longest unused first. */
+/** Segments kept open for reading; more are closed, oldest segments first. */
 const OPEN_SEGMENTS = 256;
 /** Most buffers one writev takes (IOV_MAX). */
 const IOV_MAX = 1024;
@@ -330,7 +330,7 @@ export class ValueLog {
     }
   }
 
-  /** Closes the sealed segments read longest ago while too many are open. */
+  /** Closes sealed segments that nobody uses just now while too many are open, oldest first. */
   #closeIdle(): void {
     if (this.#open <= OPEN_SEGMENTS) return;
     for (const segment of this.#segments.values()) {

@@ -18,6 +18,7 @@ export class LocalTarget implements SweepTarget {
   readonly #store: Store;
   readonly #busyMs: () => number;
   #reported: ReadonlyMap<string, string> = new Map();
+  #reportedAt = 0;
   #entriesDropped = 0;
   #reaping: Promise<unknown> = Promise.resolve();
 
@@ -31,6 +32,11 @@ export class LocalTarget implements SweepTarget {
   /** What the daemon told last, for `stats expire`. */
   get reported(): ReadonlyMap<string, string> {
     return this.#reported;
+  }
+
+  /** Seconds since it told. */
+  get reportAge(): number {
+    return Math.max(0, this.#cache.now() - this.#reportedAt);
   }
 
   async state(): Promise<IndexState> {
@@ -142,6 +148,7 @@ export class LocalTarget implements SweepTarget {
 
   async report(stats: ReadonlyMap<string, string>): Promise<void> {
     this.#reported = stats;
+    this.#reportedAt = this.#cache.now();
     return Promise.resolve();
   }
 

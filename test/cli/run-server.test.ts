@@ -168,15 +168,15 @@ describe('runServer()', () => {
     expect(run.signals.eventNames()).not.toContain('SIGTERM');
   });
 
-  test('keeps the expiry daemon alongside when asked to', async () => {
+  test('keeps the expiry daemon alongside when asked to, and stops it first', async () => {
     const run = setUp({}, { withExpire: true });
     await run.listening;
     run.signals.emit('SIGTERM');
     expect(await run.status).toBe(0);
     expect(run.steps.slice(STARTED.length)).toEqual([
       'companion of 127.0.0.1:4000 [::1]:4000',
-      'stop',
       'companion stop',
+      'stop',
     ]);
   });
 });

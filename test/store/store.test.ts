@@ -489,7 +489,7 @@ describe('Store after a failed batch', () => {
     store.put('large', large, newItem(store, 6000, { expiresAt: NOW + 100 }));
     const first = expect(store.committed()).rejects.toMatchObject({
       code: 'TUGELA_STORE_FAILED',
-      message: `Cannot write to store at ${directory}: Error: disk full`,
+      message: `Cannot write to store at ${directory}: disk full`,
     });
     await new Promise((resolve) => setImmediate(resolve));
     store.put('late', undefined, newItem(store, 30));
