@@ -89,7 +89,7 @@ export class Cache {
 
   /** True when a value of so many bytes cannot be stored under a key, by memcached's count of an item's size. */
   isTooLarge(keyLength: number, flags: number, length: number): boolean {
-    return ITEM_OVERHEAD + keyLength + (flags !== 0 ? FLAGS_OVERHEAD : 0) + length > this.#maxItemSize;
+    return this.sizeOf(keyLength, flags, length) > this.#maxItemSize;
   }
 
   /** get and gets (`exptime` undefined), gat and gats. True on a hit, described in `hit`. */
@@ -297,6 +297,16 @@ export class Cache {
       value,
       place: undefined,
     };
+  }
+
+  /** A cas unique higher than any before. */
+  nextCas(): number {
+    return this.#store.nextCas();
+  }
+
+  /** Bytes that memcached would count for an item. */
+  sizeOf(keyLength: number, flags: number, length: number): number {
+    return ITEM_OVERHEAD + keyLength + (flags !== 0 ? FLAGS_OVERHEAD : 0) + length;
   }
 
   /** Stores an item under a key that was looked up, with a new cas unique. An item that is gone at once is dropped. */

@@ -386,7 +386,7 @@ export class Connection implements Session, CommitWaiter {
     const { cache } = this.#context;
     const wants: Want[] = [];
     const want = (bytes: Buffer, start: number, end: number, op: Op): void => {
-      const value = op <= Op.gats || op === Op.incr || op === Op.decr || op === Op.append || op === Op.prepend;
+      const value = wantsValue(op);
       const hash = cache.residency.hash(bytes, start, end);
       if (cache.residency.ram.find(hash, bytes, start, end) >= 0) return;
       const key = bytes.toString('latin1', start, end);
@@ -508,6 +508,11 @@ export class Connection implements Session, CommitWaiter {
     this.#context.traffic.bytesWritten += bytes.length;
     this.#socket.write(bytes);
   }
+}
+
+/** True for commands that may need the value there is, not only what is known of it. */
+function wantsValue(op: Op): boolean {
+  return op <= Op.gats || (op >= Op.append && op <= Op.prepend) || op === Op.incr || op === Op.decr || op === Op.mg || op === Op.ms || op === Op.ma;
 }
 
 /** Replaces the replies of mutations that could not be committed. */

@@ -1,7 +1,9 @@
 import { type Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../cache/cache.ts';
-import { type Command, Op } from '../cache/command.ts';
+import { type Command, MetaFields, Op } from '../cache/command.ts';
+import { MetaCache } from '../cache/meta-cache.ts';
 import type { StoreOp } from '../cache/store-item.ts';
 import { lines } from '../protocol/lines.ts';
+import { isHiddenByQuiet, type MetaCode, metaDebugLine, metaReply } from '../protocol/meta-replies.ts';
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { end, numberLine, refusalLine, valueLine, versionLine } from '../protocol/text-replies.ts';
 import type { Session } from './session.ts';
@@ -16,6 +18,9 @@ import type { Session } from './session.ts';
  * - `close`: the connection must be closed after the replies.
  */
 export type Step = 'done' | 'load' | 'flush' | 'later' | 'value' | 'close';
+
+const META_STORE_CODES = { stored: 'HD', not_stored: 'NS', exists: 'EX', not_found: 'NF' } as const;
+const META_DELETE_CODES = { deleted: 'HD', not_found: 'NF', exists: 'EX' } as const;
 
 /** Values from this size on are handed to the socket as they are, when nobody else can change them. */
 const UNCOPIED_VALUE_BYTES = 32 * 1024;
@@ -33,9 +38,10 @@ export interface Administration {
   setVerbosity(level: number): void;
 }
 
-/** True for commands that stage something: gat and gats, all from set to touch, and flush_all. */
-function mutates(op: Op): boolean {
-  return op >= Op.gat && op <= Op.flush_all;
+/** True for commands that stage something: gat and gats, all from set to touch, flush_all, and meta ones but plain mg. */
+function mutates({ op, meta }: Command): boolean {
+  if (op === Op.mg) return meta.vivify !== undefined || meta.ttl !== undefined;
+  return (op >= Op.gat && op <= Op.flush_all) || (op >= Op.ms && op <= Op.ma);
 }
 
 /** Executes text commands on the cache and writes their replies. */
@@ -43,6 +49,8 @@ export class Dispatcher {
   readonly #cache: Cache;
   readonly #administration: Administration;
   readonly #hit = new Hit();
+  readonly #meta: MetaCache;
+  readonly #fields = new MetaFields();
   readonly #key: KeyRange = { buffer: Buffer.alloc(0), start: 0, end: 0 };
   /** The reply of the last step `later`. */
   pending: Promise<string> | undefined;
@@ -55,6 +63,7 @@ export class Dispatcher {
 
   constructor(cache: Cache, administration: Administration) {
     this.#cache = cache;
+    this.#meta = new MetaCache(cache);
     this.#administration = administration;
   }
 
@@ -64,7 +73,7 @@ export class Dispatcher {
    */
   execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step {
     this.answered = answered;
-    if (mutates(command.op) && !this.#cache.isWritable) return this.#refuseWrite(command, out);
+    if (mutates(command) && !this.#cache.isWritable) return this.#refuseWrite(command, out);
     switch (command.op) {
       case Op.get:
       case Op.gets:
@@ -113,12 +122,15 @@ export class Dispatcher {
       case Op.expire:
         return this.#answer(this.#administration.expire(command.words, session), out);
       case Op.mg:
+        return this.#metaGet(command, copyAll, out);
       case Op.ms:
+        return this.#metaStore(command, value, out);
       case Op.md:
+        return this.#metaDelete(command, out);
       case Op.ma:
+        return this.#metaArithmetic(command, out);
       case Op.me:
-        out.line(lines.error);
-        return 'done';
+        return this.#metaDebug(command, out);
       case Op.refused:
         refusalLine(out, command.refusal);
         return command.close ? 'close' : 'done';
@@ -128,9 +140,10 @@ export class Dispatcher {
   /** Answers a storage command whose value is too large; its data block is then skipped. */
   refuseTooLarge(command: Command, out: ReplyBuffer): Step {
     if (!this.#cache.isWritable) return this.#refuseWrite(command, out);
-    const outcome = this.#cache.refuseTooLarge(command.op === Op.set, this.#keyOf(command, 0));
+    const removes = command.op === Op.set || command.op === Op.ms;
+    const outcome = this.#cache.refuseTooLarge(removes, this.#keyOf(command, 0));
     if (outcome === NEEDS_LOAD) return 'load';
-    this.staged ||= command.op === Op.set;
+    this.staged ||= removes;
     if (!command.noreply) out.line(lines.tooLarge);
     return 'done';
   }
@@ -217,6 +230,79 @@ export class Dispatcher {
     if (!command.noreply) out.line(outcome === 'not_found' ? lines.notFound : success);
     this.staged ||= outcome !== 'not_found';
     return 'done';
+  }
+
+  #metaGet(command: Command, copyAll: boolean, out: ReplyBuffer): Step {
+    // The value went ahead uncopied, and its CRLF behind it.
+    if (this.answered > 0) return 'done';
+    const { meta } = command;
+    const hit = this.#hit;
+    const outcome = this.#meta.get(this.#keyOf(command, 0), meta, this.#fields, hit);
+    if (outcome === NEEDS_LOAD) return 'load';
+    this.#takeStaged();
+    if (outcome === 'miss') return this.#metaReply(command, 'EN', out);
+    if (!meta.value || meta.compareCas === this.#fields.cas) return this.#metaReply(command, 'HD', out);
+    metaReply(out, 'VA', meta, this.#fields, hit.length);
+    if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES && !copyAll && !this.staged) {
+      this.value = hit.bytes.subarray(hit.start, hit.start + hit.length);
+      this.answered = 1;
+      return 'value';
+    }
+    out.copy(hit.bytes, hit.start, hit.start + hit.length);
+    out.crlf();
+    return 'done';
+  }
+
+  #metaStore(command: Command, value: Buffer | undefined, out: ReplyBuffer): Step {
+    const outcome = this.#meta.store(this.#keyOf(command, 0), command, this.#fields, value!);
+    if (outcome === NEEDS_LOAD) return 'load';
+    this.#takeStaged();
+    return this.#metaReply(command, META_STORE_CODES[outcome], out);
+  }
+
+  #metaDelete(command: Command, out: ReplyBuffer): Step {
+    const outcome = this.#meta.delete(this.#keyOf(command, 0), command.meta, this.#fields);
+    if (outcome === NEEDS_LOAD) return 'load';
+    this.#takeStaged();
+    return this.#metaReply(command, META_DELETE_CODES[outcome], out);
+  }
+
+  #metaArithmetic(command: Command, out: ReplyBuffer): Step {
+    const outcome = this.#meta.arithmetic(this.#keyOf(command, 0), command.meta, this.#fields);
+    if (outcome === NEEDS_LOAD) return 'load';
+    this.#takeStaged();
+    if (outcome === 'non_numeric') {
+      out.line(lines.nonNumericValue);
+      return 'done';
+    }
+    if (outcome !== 'stored') return this.#metaReply(command, outcome === 'exists' ? 'EX' : 'NF', out);
+    if (!command.meta.value) return this.#metaReply(command, 'HD', out);
+    if (command.meta.quiet) return 'done';
+    const number = String(this.#cache.deltaResult);
+    metaReply(out, 'VA', command.meta, this.#fields, number.length);
+    out.ascii(number);
+    out.crlf();
+    return 'done';
+  }
+
+  #metaDebug(command: Command, out: ReplyBuffer): Step {
+    const key = this.#keyOf(command, 0);
+    const outcome = this.#meta.debug(key, this.#fields);
+    if (outcome === NEEDS_LOAD) return 'load';
+    const fields = this.#fields;
+    if (outcome === 'miss') metaReply(out, 'EN', command.meta, fields);
+    else metaDebugLine(out, command.meta, fields, this.#cache.sizeOf(key.end - key.start, fields.clientFlags ?? 0, fields.size ?? 0));
+    return 'done';
+  }
+
+  #metaReply(command: Command, code: MetaCode, out: ReplyBuffer): Step {
+    if (!command.meta.quiet || !isHiddenByQuiet(command.op, code)) metaReply(out, code, command.meta, this.#fields);
+    return 'done';
+  }
+
+  #takeStaged(): void {
+    this.staged ||= this.#meta.staged;
+    this.#meta.staged = false;
   }
 
   #answer(reply: Promise<string> | string, out: ReplyBuffer): Step {

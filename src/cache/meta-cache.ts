@@ -1,0 +1,300 @@
+import { BASE64_KEY, casOf, type Item, STALE, type U64, WIN_SENT } from '../item.ts';
+import { addDelta } from './add-delta.ts';
+import { type Cache, type Found, type Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad, withExpiry } from './cache.ts';
+import type { Command, MetaFields, MetaFlags } from './command.ts';
+import { Op } from './command.ts';
+import { AT_ONCE, expiryOf, NEVER } from './exptime.ts';
+import { ttlShift } from '../store/ttl-bucket.ts';
+import { joinValues } from './store-item.ts';
+
+/** What the steps N R T t of a command made of a time to live. */
+interface Walk {
+  /** Unix seconds, NEVER or AT_ONCE. */
+  readonly expiresAt: number;
+  readonly won: boolean;
+}
+
+/**
+ * The meta commands (protocol.txt, "Meta Commands") on the same items as the classic ones. Each fills
+ * the fields that its reply may tell.
+ *
+ * Reads stay reads: when a key was last fetched is kept in a table in memory. Only the passing of a win
+ * is written, once per recache, so that it holds for items on disk and over restarts.
+ */
+export class MetaCache {
+  readonly #cache: Cache;
+  /** Set by what was staged; the caller clears it. */
+  staged = false;
+
+  constructor(cache: Cache) {
+    this.#cache = cache;
+  }
+
+  /** mg. On a hit `hit` has the value if v asked for it; its length is that of the value in any case. */
+  get(key: KeyRange, meta: MetaFlags, fields: MetaFields, hit: Hit): 'hit' | 'miss' | NeedsLoad {
+    const cache = this.#cache;
+    const found = cache.lookUp(key, meta.value);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
+    const { live, now, hash } = found;
+    fields.reset();
+    if (live === undefined) {
+      if (meta.vivify === undefined) {
+        cache.counters.cmd_get++;
+        cache.counters.get_misses++;
+        return 'miss';
+      }
+      return this.#vivify(found, key, meta, fields, hit);
+    }
+    if (meta.ttl === undefined) {
+      cache.counters.cmd_get++;
+      cache.counters.get_hits++;
+    } else {
+      cache.counters.cmd_touch++;
+      cache.counters.touch_hits++;
+    }
+    this.#describe(live, found, fields);
+    const walk = walkSteps(meta, live.expiresAt, live.bits, now, fields);
+    fields.stale = (live.bits & STALE) !== 0;
+    fields.winSent = (live.bits & WIN_SENT) !== 0;
+    fields.won = walk.won || (fields.stale && !fields.winSent);
+    hit.length = live.length;
+    hit.start = 0;
+    hit.owned = true;
+    if (meta.value) hit.bytes = live.value!;
+    const changes = walk.expiresAt !== live.expiresAt || fields.won;
+    // What follows may change the tier that a view of the value lies in.
+    if (meta.value && changes) hit.bytes = Buffer.from(live.value!);
+    else hit.owned = false;
+    if (changes && cache.isWritable) {
+      this.staged = true;
+      if (walk.expiresAt === AT_ONCE) cache.drop(found, key);
+      else {
+        const changed = withExpiry(live, walk.expiresAt, now);
+        const kept = walk.expiresAt === live.expiresAt ? live : changed;
+        cache.restate(found, key, live, { ...kept, bits: fields.won ? live.bits | WIN_SENT : live.bits });
+      }
+    }
+    if (!meta.noBump) cache.access.note(hash, now);
+    return 'hit';
+  }
+
+  /** ms: set, add, replace, append, prepend, with the conditions of C, I and N. */
+  store(key: KeyRange, command: Command, fields: MetaFields, value: Buffer): 'stored' | 'not_stored' | 'exists' | 'not_found' | NeedsLoad {
+    const cache = this.#cache;
+    const { meta } = command;
+    const joins = meta.mode === 'append' || meta.mode === 'prepend';
+    const found = cache.lookUp(key, joins);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
+    cache.counters.cmd_set++;
+    fields.reset();
+    fields.cas = 0;
+    fields.size = value.length;
+    const { live, now } = found;
+    const fresh = {
+      ...cache.newItem(now, command.flags, command.exptime, value),
+      bits: meta.base64 ? BASE64_KEY : 0,
+      chosenCas: meta.newCas,
+    };
+    if (joins) return this.#join(found, key, command, fields, fresh);
+    if (meta.compareCas !== undefined && meta.mode !== 'add') {
+      if (live === undefined) {
+        cache.counters.cas_misses++;
+        return 'not_found';
+      }
+      const cas = casOf(live);
+      if (cas !== meta.compareCas) {
+        if (!meta.invalidate || meta.compareCas > cas) {
+          cache.counters.cas_badval++;
+          return 'exists';
+        }
+        // An older writer: its value is better than none, and stale.
+        cache.counters.cas_hits++;
+        const { expiresAt, ttlShift, bits } = live;
+        return this.#put(found, key, { ...fresh, expiresAt, ttlShift, bits: STALE | (bits & (WIN_SENT | BASE64_KEY)) }, fields);
+      }
+      cache.counters.cas_hits++;
+    } else if (meta.mode === 'replace' && live === undefined) {
+      return 'not_stored';
+    } else if (meta.mode === 'add' && live !== undefined) {
+      cache.access.note(found.hash, now);
+      return 'not_stored';
+    }
+    return this.#put(found, key, fresh, fields);
+  }
+
+  /** md: deletes, or marks stale (I), or empties (x). */
+  delete(key: KeyRange, meta: MetaFlags, fields: MetaFields): 'deleted' | 'not_found' | 'exists' | NeedsLoad {
+    const cache = this.#cache;
+    const found = cache.lookUp(key, false);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
+    fields.reset();
+    const { live, now } = found;
+    if (live === undefined) {
+      cache.counters.delete_misses++;
+      return 'not_found';
+    }
+    if (meta.compareCas !== undefined && casOf(live) !== meta.compareCas) {
+      cache.counters.delete_misses++;
+      return 'exists';
+    }
+    this.staged = true;
+    if (!meta.invalidate || meta.clearValue) cache.counters.delete_hits++;
+    if (!meta.invalidate && !meta.clearValue) {
+      cache.drop(found, key);
+    } else if (meta.clearValue) {
+      const emptied = cache.newItem(now, meta.clientFlags, meta.ttl ?? 0, Buffer.alloc(0));
+      const keptCas = meta.invalidate ? undefined : casOf(live);
+      const bits = (live.bits & BASE64_KEY) | (meta.invalidate ? STALE : 0);
+      cache.put(found, key, { ...emptied, bits, chosenCas: meta.newCas ?? keptCas });
+    } else {
+      const expiresAt = meta.ttl === undefined ? live.expiresAt : expiryOf(meta.ttl, now);
+      if (expiresAt === AT_ONCE) {
+        cache.drop(found, key);
+        return 'deleted';
+      }
+      const kept = meta.ttl === undefined ? live : withExpiry(live, expiresAt, now);
+      const bits = (live.bits & ~WIN_SENT) | STALE;
+      cache.restate(found, key, live, { ...kept, bits, cas: cache.nextCas(), chosenCas: meta.newCas });
+    }
+    return 'deleted';
+  }
+
+  /** ma; the new number is in `Cache.deltaResult`. */
+  arithmetic(key: KeyRange, meta: MetaFlags, fields: MetaFields): 'stored' | 'not_found' | 'exists' | 'non_numeric' | NeedsLoad {
+    const cache = this.#cache;
+    const found = cache.lookUp(key, true);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
+    fields.reset();
+    const { live, now } = found;
+    const increment = meta.mode !== 'decr';
+    if (live === undefined) {
+      if (meta.vivify === undefined) {
+        if (increment) cache.counters.incr_misses++;
+        else cache.counters.decr_misses++;
+        return 'not_found';
+      }
+      const made = cache.newItem(now, 0, 0, Buffer.from(String(meta.initial), 'latin1'));
+      return this.#putNumber(found, key, meta, fields, { ...made, bits: meta.base64 ? BASE64_KEY : 0 }, meta.initial, true);
+    }
+    if (meta.compareCas !== undefined && casOf(live) !== meta.compareCas) return 'exists';
+    const result = addDelta(live.value!, meta.delta, increment);
+    if (result === undefined) return 'non_numeric';
+    if (increment) cache.counters.incr_hits++;
+    else cache.counters.decr_hits++;
+    return this.#putNumber(found, key, meta, fields, { ...live, storedAt: now, value: result.value }, result.number, false);
+  }
+
+  /** me: looks without counting as an access. */
+  debug(key: KeyRange, fields: MetaFields): 'hit' | 'miss' | NeedsLoad {
+    const found = this.#cache.lookUp(key, false);
+    if (found === NEEDS_LOAD) return NEEDS_LOAD;
+    this.#cache.counters.cmd_meta++;
+    fields.reset();
+    if (found.live === undefined) return 'miss';
+    this.#describe(found.live, found, fields);
+    fields.ttl = secondsLeft(found.live.expiresAt, found.now);
+    return 'hit';
+  }
+
+  #describe(item: Item, { hash, now }: Found, fields: MetaFields): void {
+    const last = this.#cache.access.last(hash);
+    fields.size = item.length;
+    fields.cas = casOf(item);
+    fields.clientFlags = item.flags;
+    fields.lastAccess = Math.max(0, now - Math.max(last, item.storedAt));
+    fields.fetched = last !== 0;
+    fields.base64Key = (item.bits & BASE64_KEY) !== 0;
+  }
+
+  /** A miss with N: makes an empty item whose value this client is to store; others are told so. */
+  #vivify(found: Found, key: KeyRange, meta: MetaFlags, fields: MetaFields, hit: Hit): 'hit' {
+    const cache = this.#cache;
+    const { now, hash } = found;
+    cache.counters.cmd_get++;
+    cache.counters.get_hits++;
+    const walk = walkSteps(meta, NEVER, WIN_SENT, now, fields, true);
+    const bits = WIN_SENT | (meta.base64 ? BASE64_KEY : 0);
+    const made = { ...cache.newItem(now, 0, 0, Buffer.alloc(0)), bits, chosenCas: meta.newCas };
+    this.staged = true;
+    cache.put(found, key, expiring(made, walk.expiresAt, now));
+    this.#describe(made, { ...found, hash }, fields);
+    fields.cas = cache.storedCas;
+    fields.won = true;
+    hit.bytes = Buffer.alloc(0);
+    hit.start = 0;
+    hit.length = 0;
+    hit.owned = true;
+    if (!meta.noBump) cache.access.note(hash, now);
+    return 'hit';
+  }
+
+  #join(found: Found, key: KeyRange, { meta, flags }: Command, fields: MetaFields, fresh: Item): 'stored' | 'not_stored' | 'exists' {
+    const { live, now } = found;
+    if (live === undefined) {
+      if (meta.vivify === undefined) return 'not_stored';
+      return this.#put(found, key, { ...fresh, flags, ...expiryFields(expiryOf(meta.vivify, now), now) }, fields);
+    }
+    if (meta.compareCas !== undefined && casOf(live) !== meta.compareCas) return 'exists';
+    const joined = joinValues(meta.mode === 'append' ? Op.append : Op.prepend, live, fresh.value!);
+    if (this.#cache.isTooLarge(key.end - key.start, live.flags, joined.length)) return 'not_stored';
+    fields.size = joined.length;
+    const bits = live.bits & BASE64_KEY;
+    return this.#put(found, key, { ...live, storedAt: now, bits, chosenCas: meta.newCas, value: joined }, fields);
+  }
+
+  #put(found: Found, key: KeyRange, item: Item, fields: MetaFields): 'stored' {
+    this.staged = true;
+    this.#cache.put(found, key, item);
+    fields.cas = this.#cache.storedCas;
+    fields.base64Key = (item.bits & BASE64_KEY) !== 0;
+    return 'stored';
+  }
+
+  #putNumber(found: Found, key: KeyRange, meta: MetaFlags, fields: MetaFields, item: Item, number: U64, made: boolean): 'stored' {
+    const walk = walkSteps(meta, item.expiresAt, WIN_SENT, found.now, fields, made);
+    const expires = walk.expiresAt === item.expiresAt ? item : expiring(item, walk.expiresAt, found.now);
+    this.#put(found, key, { ...expires, chosenCas: meta.newCas }, fields);
+    this.#cache.deltaResult = number;
+    return 'stored';
+  }
+}
+
+/**
+ * Walks the steps N R T t in the order of the request: T and, for an item just made, N set the time to
+ * live; t shows it as it is at that point; R wins when less than its time is left and nobody has won.
+ */
+function walkSteps(meta: MetaFlags, expiresAt: number, bits: number, now: number, fields: MetaFields, made = false): Walk {
+  let expires = expiresAt;
+  let won = false;
+  for (const step of meta.ttlSteps) {
+    switch (step) {
+      case 'N':
+        if (made) expires = expiryOf(meta.vivify ?? 0, now);
+        break;
+      case 'T':
+        expires = expiryOf(meta.ttl ?? 0, now);
+        break;
+      case 'R':
+        if ((bits & WIN_SENT) === 0 && expires > NEVER && (meta.recache ?? 0) > 0) won ||= expires < expiryOf(meta.recache ?? 0, now);
+        break;
+      case 't':
+        fields.ttl = secondsLeft(expires, now);
+        break;
+    }
+  }
+  return { expiresAt: expires, won };
+}
+
+/** Seconds to live; -1 = for ever. */
+function secondsLeft(expiresAt: number, now: number): number {
+  return expiresAt === NEVER ? -1 : Math.max(0, expiresAt - now);
+}
+
+/** An item to be put with another expiry time, which may be AT_ONCE. */
+function expiring(item: Item, expiresAt: number, now: number): Item {
+  return { ...item, ...expiryFields(expiresAt, now) };
+}
+
+function expiryFields(expiresAt: number, now: number): Pick<Item, 'expiresAt' | 'ttlShift'> {
+  return { expiresAt, ttlShift: expiresAt > 0 ? ttlShift(expiresAt - now) : 0 };
+}
