@@ -7,6 +7,7 @@ import { addDelta } from './add-delta.ts';
 import { Op } from './command.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { AT_ONCE, expiryOf, isExpired, NEVER } from './exptime.ts';
+import { PrefixStats } from './prefix-stats.ts';
 import type { Residency } from './residency.ts';
 import { decideStore, joinValues, type StoreOp, type StoreOutcome } from './store-item.ts';
 
@@ -58,6 +59,7 @@ export class Cache {
   readonly residency: Residency;
   readonly counters: Counters = newCounters();
   readonly access: AccessTable;
+  readonly prefixes: PrefixStats = new PrefixStats();
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #maxItemSize: number;
@@ -109,6 +111,7 @@ export class Cache {
           counters.cmd_get++;
           counters.get_hits++;
           this.access.note(hash, now);
+          if (this.prefixes.enabled) this.prefixes.countGet(buffer, start, end, true);
           hit.bytes = ram.valueBuffer(slot);
           hit.start = ram.valueStart(slot);
           hit.length = ram.length(slot);
@@ -138,6 +141,7 @@ export class Cache {
     const live = this.#countLookup(item, now);
     if (exptime === undefined) counters.cmd_get++;
     else counters.cmd_touch++;
+    if (this.prefixes.enabled) this.prefixes.countGet(buffer, start, end, live !== undefined);
     if (live === undefined) {
       if (exptime === undefined) counters.get_misses++;
       else counters.touch_misses++;
@@ -170,6 +174,7 @@ export class Cache {
     const found = this.lookUp(key, joins);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     this.counters.cmd_set++;
+    if (this.prefixes.enabled) this.prefixes.countSet(key.buffer, key.start, key.end);
     const { live, now } = found;
     const outcome = decideStore(op, live, casUnique);
     if (op === Op.cas) this.#countCas(outcome);
@@ -231,6 +236,7 @@ export class Cache {
   delete(key: KeyRange, compareCas: U64 = 0): 'deleted' | 'not_found' | 'exists' | NeedsLoad {
     const found = this.lookUp(key, false);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
+    if (this.prefixes.enabled) this.prefixes.countDelete(key.buffer, key.start, key.end);
     if (found.live === undefined) {
       this.counters.delete_misses++;
       // What is dead but still takes space goes: Tugela's expiry program worked by deletes.

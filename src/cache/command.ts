@@ -188,6 +188,8 @@ export class Command {
   casUnique: U64 = 0;
   /** incr and decr only. */
   delta: U64 = 0;
+  /** What a dialect keeps with the command for its reply; nobody else looks at it. */
+  form: object | undefined = undefined;
   /** mg ms md ma me only. */
   readonly meta: MetaFlags = new MetaFlags();
   /** Words after the command word, for stats, expire, flush_all, verbosity, and friends. */

@@ -19,9 +19,12 @@ export function decideStore(op: StoreOp, current: Item | undefined, casUnique: U
     case Op.add:
       return current === undefined ? 'stored' : 'not_stored';
     case Op.replace:
+      return current === undefined ? 'not_stored' : 'stored';
     case Op.append:
     case Op.prepend:
-      return current === undefined ? 'not_stored' : 'stored';
+      if (current === undefined) return 'not_stored';
+      // Only the binary protocol gives these a condition; 0 is none.
+      return casUnique !== 0 && casOf(current) !== casUnique ? 'exists' : 'stored';
     case Op.cas:
       if (current === undefined) return 'not_found';
       return casOf(current) === casUnique ? 'stored' : 'exists';

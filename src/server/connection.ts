@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net';
 import type { Cache } from '../cache/cache.ts';
-import { Command, hasDataBlock, Op } from '../cache/command.ts';
+import { type Command, Op } from '../cache/command.ts';
 import type { Want } from '../cache/residency.ts';
-import { lines } from '../protocol/lines.ts';
+import { Magic } from '../protocol/binary-header.ts';
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
-import { NEED_MORE, parseLine, peekKeys } from '../protocol/text-parser.ts';
+import { NEED_MORE } from '../protocol/text-parser.ts';
 import type { CommitWaiter } from '../store/commit-group.ts';
 import type { Store } from '../store/store.ts';
-import { type Dispatcher, FLUSH_BYTES } from './dispatch.ts';
+import { type Dialect, FLUSH_BYTES } from './dialect.ts';
 import type { ConnectionState, Session } from './session.ts';
 
+const CR = 0x0d;
+const LF = 0x0a;
 /** Unread input above which a connection that waits is no longer read from. */
 const BACKLOG_BYTES = 256 * 1024;
 /** Unsent replies above which a connection executes nothing more until its client reads. */
@@ -23,11 +25,11 @@ const LOOK_AHEAD_KEYS = 256;
 export interface ConnectionContext {
   readonly cache: Cache;
   readonly store: Store;
-  readonly dispatcher: Dispatcher;
+  /** The dialect of a connection is chosen by its first byte, as memcached does. */
+  readonly text: Dialect;
+  readonly binary: Dialect;
   /** Replies of the connection that runs now. */
   readonly out: ReplyBuffer;
-  /** The command that is parsed now. */
-  command: Command;
   /** Mutations are acknowledged before they are committed. */
   readonly ackFromMemory: boolean;
   readonly traffic: Traffic;
@@ -69,6 +71,8 @@ export class Connection implements Session, CommitWaiter {
   lastCommandAt: number;
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
+  /** Undefined until the first byte is there. */
+  #dialect: Dialect | undefined;
   /** Input not yet used, in memory of our own. */
   #input: Buffer | undefined;
   /** How much of the input was searched for a line end already. */
@@ -178,7 +182,7 @@ export class Connection implements Session, CommitWaiter {
     const spans = this.#heldSpans;
     this.#held = undefined;
     this.#heldSpans = [];
-    if (held !== undefined) this.#send(error === undefined ? held : failReplies(held, spans));
+    if (held !== undefined) this.#send(error === undefined || this.#dialect === undefined ? held : failReplies(this.#dialect, held, spans));
     this.#resume();
   }
 
@@ -224,18 +228,20 @@ export class Connection implements Session, CommitWaiter {
    */
   #run(bytes: Buffer, start: number, end: number, owned: boolean): void {
     const context = this.#context;
-    const { out, dispatcher } = context;
+    const { out } = context;
+    this.#dialect ??= this.#choose(bytes, start, end);
+    const dialect = this.#dialect ?? context.text;
     this.#running = true;
     this.lastCommandAt = context.nowSeconds();
     out.reset();
     this.#spans = [];
-    dispatcher.staged = false;
+    dialect.staged = false;
     let staged = false;
     let at = start;
     try {
       for (;;) {
         if (this.#command === undefined) {
-          at = this.#next(bytes, at, end);
+          at = this.#next(dialect, bytes, at, end);
           if (at < 0) {
             // Nothing complete: -1 - at is where the incomplete rest begins.
             at = -1 - at;
@@ -248,10 +254,10 @@ export class Connection implements Session, CommitWaiter {
         const before = out.length;
         this.#resumed = this.#answered > 0;
         const step = this.#tooLarge
-          ? dispatcher.refuseTooLarge(command, out)
-          : dispatcher.execute(command, this.#value, this.#answered, staged || this.#mustWait, this, out);
-        if (dispatcher.staged) {
-          dispatcher.staged = false;
+          ? dialect.refuseTooLarge(command, out)
+          : dialect.execute(command, this.#value, this.#answered, staged || this.#mustWait, this, out);
+        if (dialect.staged) {
+          dialect.staged = false;
           staged = true;
           // What goes on after a wait has its error line, if it comes to that, where it began.
           this.#spans.push(before, out.length, this.#resumed ? 1 : 0);
@@ -262,14 +268,14 @@ export class Connection implements Session, CommitWaiter {
           this.#answered = 0;
           if (this.#tooLarge) {
             this.#tooLarge = false;
-            this.#skip = command.length + 2;
+            this.#skip = command.length + dialect.trailer;
           }
           if (out.length <= FLUSH_BYTES) continue;
           if (!this.#flush(staged)) break;
           staged = false;
           continue;
         }
-        this.#answered = dispatcher.answered;
+        this.#answered = dialect.answered;
         if (step === 'close') {
           this.#closing = true;
           break;
@@ -278,20 +284,20 @@ export class Connection implements Session, CommitWaiter {
           if (!this.#flush(staged)) break;
           staged = false;
         } else if (step === 'value') {
-          this.#sendValue(dispatcher.value);
+          this.#sendValue(dialect);
           if (this.#socket.writableLength > UNSENT_BYTES) {
             this.#sendOut();
             this.#waiting = 'drain';
             break;
           }
         } else {
-          if (step === 'load') this.#load(command, bytes, at, end);
-          else this.#waitFor(dispatcher.pending!);
+          if (step === 'load') this.#load(dialect, command, bytes, at, end);
+          else this.#waitFor(dialect, command);
           break;
         }
       }
       if (this.#waiting === 'nothing' || this.#waiting === 'load' || this.#waiting === 'later') this.#finish(staged);
-      if (this.#command !== undefined) this.#command = this.#detach(this.#command);
+      if (this.#command !== undefined) this.#command = detach(dialect, this.#command);
       if (at < end && !this.#closing) this.#input = owned ? bytes.subarray(at, end) : Buffer.from(bytes.subarray(at, end));
     } catch (error) {
       context.onFault(this, error as Error);
@@ -306,8 +312,7 @@ export class Connection implements Session, CommitWaiter {
    * Finds the next command and makes it `#command`, with its data block. Returns where the input goes on,
    * or -1 - where it is incomplete.
    */
-  #next(bytes: Buffer, from: number, end: number): number {
-    const context = this.#context;
+  #next(dialect: Dialect, bytes: Buffer, from: number, end: number): number {
     let at = from;
     if (this.#skip > 0) {
       const skipped = Math.min(this.#skip, end - at);
@@ -322,67 +327,60 @@ export class Connection implements Session, CommitWaiter {
       at += copied;
       if (this.#collecting.filled < block.length) return -1 - at;
       this.#collecting = undefined;
-      this.#take(command, block, 0, command.length, true);
+      this.#take(dialect, command, block, 0, command.length, true);
       return at;
     }
     if (at >= end) return -1 - at;
-    const command = context.command;
-    const used = parseLine(bytes, at, end, Math.max(at, from === 0 ? this.#searched : at), command);
+    const used = dialect.parse(bytes, at, end, Math.max(at, from === 0 ? this.#searched : at));
     if (used === NEED_MORE) {
       this.#searched = end - at;
       return -1 - at;
     }
     this.#searched = 0;
     at += used;
+    const { command } = dialect;
     if (command.op === Op.refused) {
       this.#skip = command.skip;
       this.#command = command;
       return at;
     }
-    if (!hasDataBlock(command.op)) {
+    if (!dialect.hasBlock(command)) {
       this.#command = command;
       return at;
     }
-    if (context.dispatcher.isTooLarge(command)) {
+    if (dialect.isTooLarge(command)) {
       this.#command = command;
       this.#tooLarge = true;
       return at;
     }
-    if (end - at >= command.length + 2) {
-      this.#take(command, bytes, at, at + command.length, false);
-      return at + command.length + 2;
+    const blockLength = command.length + dialect.trailer;
+    if (end - at >= blockLength) {
+      this.#take(dialect, command, bytes, at, at + command.length, false);
+      return at + blockLength;
     }
-    const block = Buffer.allocUnsafeSlow(command.length + 2);
+    const block = Buffer.allocUnsafeSlow(blockLength);
     bytes.copy(block, 0, at, end);
-    this.#collecting = { command: this.#detach(command), block, filled: end - at };
+    this.#collecting = { command: detach(dialect, command), block, filled: end - at };
     return -1 - end;
   }
 
-  /** Takes a complete data block: makes its command the next, or refuses it when it does not end in CRLF. */
-  #take(command: Command, bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (bytes[end] === 0x0d && bytes[end + 1] === 0x0a) {
+  /** Takes a complete data block: makes its command the next, or refuses it when it does not end in its trailer. */
+  #take(dialect: Dialect, command: Command, bytes: Buffer, start: number, end: number, owned: boolean): void {
+    if (dialect.trailer === 0 || (bytes[end] === CR && bytes[end + 1] === LF)) {
       this.#command = command;
       this.#value = owned ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end));
     } else {
-      // Memcached counts it: its data was taken in.
-      this.#context.cache.counters.cmd_set++;
-      if (!command.noreply) this.#context.out.line(lines.badDataChunk);
+      dialect.refuseBlock(command, this.#context.out);
     }
   }
 
-  /** Makes a command independent of the shared one and of the bytes it was parsed from. */
-  #detach(command: Command): Command {
-    const context = this.#context;
-    if (command !== context.command) return command;
-    context.command = new Command();
-    const first = command.keyStarts[0] ?? 0;
-    const last = command.keyEnds[command.keyCount - 1] ?? first;
-    command.rebase(Buffer.from(command.buffer.subarray(first, last)), first);
-    return command;
+  #choose(bytes: Buffer, start: number, end: number): Dialect | undefined {
+    if (start >= end) return undefined;
+    return bytes[start] === Magic.request ? this.#context.binary : this.#context.text;
   }
 
   /** Loads the keys of a command that waits and of those that follow it in the input. */
-  #load(command: Command, bytes: Buffer, at: number, end: number): void {
+  #load(dialect: Dialect, command: Command, bytes: Buffer, at: number, end: number): void {
     const { cache } = this.#context;
     const wants: Want[] = [];
     const want = (bytes: Buffer, start: number, end: number, op: Op): void => {
@@ -394,40 +392,41 @@ export class Connection implements Session, CommitWaiter {
     };
     const last = Math.min(command.keyCount, this.#answered + LOOK_AHEAD_KEYS);
     for (let i = this.#answered; i < last; i++) want(command.buffer, command.keyStarts[i]!, command.keyEnds[i]!, command.op);
-    if (!this.#tooLarge) peekKeys(bytes, at, end, LOOK_AHEAD_KEYS, (start, stop, op) => want(bytes, start, stop, op));
+    if (!this.#tooLarge) dialect.peekKeys(bytes, at, end, LOOK_AHEAD_KEYS, (start, stop, op) => want(bytes, start, stop, op));
     this.#waiting = 'load';
     cache.residency.load(wants, (error) => {
       this.#waiting = 'nothing';
       if (this.#closed) return;
-      if (error !== undefined) this.#failCommand(error);
+      if (error !== undefined) this.#failCommand(dialect, error);
       this.#resume();
     });
   }
 
   /** Answers a command whose keys could not be read. */
-  #failCommand(error: Error): void {
+  #failCommand(dialect: Dialect, error: Error): void {
     const command = this.#command;
     this.#context.onFault(this, error);
     this.#command = undefined;
     this.#value = undefined;
     this.#answered = 0;
-    if (this.#tooLarge && command !== undefined) this.#skip = command.length + 2;
+    if (command === undefined) return;
+    if (this.#tooLarge) this.#skip = command.length + dialect.trailer;
     this.#tooLarge = false;
-    if (command?.noreply !== true) this.#reply(lines.readFailed);
+    this.#reply(dialect.readFailure(command));
   }
 
-  #waitFor(reply: Promise<string>): void {
+  #waitFor(dialect: Dialect, command: Command): void {
     this.#waiting = 'later';
-    const answer = (text: string): void => {
+    const answer = (reply: Buffer): void => {
       this.#waiting = 'nothing';
       this.#command = undefined;
       if (this.#closed) return;
-      if (text !== '') this.#reply(Buffer.from(text, 'latin1'));
+      this.#reply(reply);
       this.#resume();
     };
-    reply.then(answer, (error: Error) => {
+    dialect.pending?.then(answer, (error: Error) => {
       this.#context.onFault(this, error);
-      answer(`SERVER_ERROR ${error.message.replaceAll(/[\r\n]+/g, ' ')}\r\n`);
+      answer(dialect.laterFailure(this.#command ?? command, error));
     });
   }
 
@@ -486,19 +485,20 @@ export class Connection implements Session, CommitWaiter {
     if (this.#socket.writableLength > 0) out.abandon();
   }
 
-  #sendValue(value: Buffer): void {
+  #sendValue({ value, trailer }: Dialect): void {
     const { out } = this.#context;
     this.#socket.cork();
     this.#send(out.slice(0, out.length));
     this.#send(value);
     out.reset();
-    out.crlf();
+    if (trailer > 0) out.crlf();
     this.#spans = [];
     this.#socket.uncork();
   }
 
   /** Sends a reply that was made outside a run, behind those that are held back. */
   #reply(bytes: Buffer): void {
+    if (bytes.length === 0) return;
     if (this.#held === undefined) this.#send(bytes);
     else this.#held = Buffer.concat([this.#held, bytes]);
   }
@@ -510,18 +510,28 @@ export class Connection implements Session, CommitWaiter {
   }
 }
 
+/** Makes a command independent of its dialect and of the bytes it was parsed from. */
+function detach(dialect: Dialect, command: Command): Command {
+  if (command !== dialect.command) return command;
+  dialect.renew();
+  const first = command.keyStarts[0] ?? 0;
+  const last = command.keyCount === 0 ? first : (command.keyEnds[command.keyCount - 1] ?? first);
+  command.rebase(Buffer.from(command.buffer.subarray(first, last)), first);
+  return command;
+}
+
 /** True for commands that may need the value there is, not only what is known of it. */
 function wantsValue(op: Op): boolean {
-  return op <= Op.gats || (op >= Op.append && op <= Op.prepend) || op === Op.incr || op === Op.decr || op === Op.mg || op === Op.ms || op === Op.ma;
+  return op <= Op.gats || (op >= Op.append && op <= Op.prepend) || op === Op.incr || op === Op.decr || op === Op.touch || op === Op.mg || op === Op.ms || op === Op.ma;
 }
 
 /** Replaces the replies of mutations that could not be committed. */
-function failReplies(held: Buffer, spans: readonly number[]): Buffer {
+function failReplies(dialect: Dialect, held: Buffer, spans: readonly number[]): Buffer {
   const parts: Buffer[] = [];
   let at = 0;
   for (let i = 0; i + 2 < spans.length; i += 3) {
     parts.push(held.subarray(at, spans[i]));
-    if (spans[i + 1]! > spans[i]! && spans[i + 2] === 0) parts.push(lines.writeFailed);
+    if (spans[i + 1]! > spans[i]! && spans[i + 2] === 0) parts.push(dialect.writeFailure(held.subarray(spans[i], spans[i + 1])));
     at = spans[i + 1]!;
   }
   parts.push(held.subarray(at));

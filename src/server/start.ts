@@ -3,7 +3,7 @@ import { connect, type Server, type Socket } from 'node:net';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { Cache } from '../cache/cache.ts';
-import { Command, opName } from '../cache/command.ts';
+import { opName } from '../cache/command.ts';
 import { Residency } from '../cache/residency.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
@@ -18,9 +18,11 @@ import { type Sweep, Upkeep } from '../upkeep/upkeep.ts';
 import { packageVersion, protocolVersion } from '../version.ts';
 import { createAcceptor, type OnRead } from './accept.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
+import { BinaryDialect } from './binary-dialect.ts';
 import { Control } from './control.ts';
-import { Dispatcher } from './dispatch.ts';
+import type { Administration } from './dialect.ts';
 import { Stats } from './stats.ts';
+import { TextDialect } from './text-dialect.ts';
 
 /** Keys of one command that -vv logs. */
 const KEYS_LOGGED = 16;
@@ -176,18 +178,19 @@ class TugelaServer implements RunningServer {
       upkeep: () => upkeep.stats(),
       now: () => this.#clock.now(),
     });
+    const administration: Administration = {
+      version: protocolVersion(),
+      stats: (words) => stats.answer(words),
+      expire: (words, session) => control.answer(words, session),
+      sync: () => store.sync(),
+      setVerbosity: (level) => this.#setVerbosity(level),
+    };
     this.#context = {
       cache,
       store,
-      dispatcher: new Dispatcher(cache, {
-        version: protocolVersion(),
-        stats: (words) => stats.answer(words),
-        expire: (words, session) => control.answer(words, session),
-        sync: () => store.sync(),
-        setVerbosity: (level) => this.#setVerbosity(level),
-      }),
+      text: new TextDialect(cache, administration),
+      binary: new BinaryDialect(cache, administration),
       out: new ReplyBuffer(),
-      command: new Command(),
       ackFromMemory: config.ack === 'memory',
       traffic,
       nowSeconds: () => this.#clock.now(),

@@ -70,11 +70,27 @@ export class Stats {
           ['active_slabs', 0],
           ['total_malloced', this.#sources.cache.residency.ram.stats().usedBytes],
         ]);
+      case 'detail':
+        return this.#detail(words);
       case 'reset':
         this.#reset();
         return 'RESET\r\n';
       default:
         return 'ERROR\r\n';
+    }
+  }
+
+  #detail(words: readonly string[]): string {
+    const { prefixes } = this.#sources.cache;
+    switch (words[1]) {
+      case 'on':
+      case 'off':
+        prefixes.enabled = words[1] === 'on';
+        return 'OK\r\n';
+      case 'dump':
+        return `${prefixes.dump()}END\r\n`;
+      default:
+        return 'CLIENT_ERROR usage: stats detail on|off|dump\r\n';
     }
   }
 
@@ -121,12 +137,14 @@ export class Stats {
       ['inter', config.listen.join(',') || 'NULL'],
       ['verbosity', this.#sources.verbosity()],
       ['oldest', 0],
-      ['evictions', 'off'],
+      ['evictions', 'on'],
       ['domain_socket', config.socket ?? 'NULL'],
       ['umask', config.socketMode.toString(8)],
       ['num_threads', 1],
+      ['stat_key_prefix', ':'],
+      ['detail_enabled', this.#sources.cache.prefixes.enabled ? 'yes' : 'no'],
       ['cas_enabled', 'yes'],
-      ['binding_protocol', 'ascii'],
+      ['binding_protocol', 'auto-negotiate'],
       ['auth_enabled_sasl', 'no'],
       ['auth_enabled_ascii', 'no'],
       ['item_size_max', config.maxItemSize],
@@ -240,6 +258,7 @@ export class Stats {
   #reset(): void {
     const { cache, traffic, connections, store } = this.#sources;
     Object.assign(cache.counters, newCounters());
+    cache.prefixes.clear();
     traffic.bytesRead = 0;
     traffic.bytesWritten = 0;
     connections.total = 0;

@@ -1,42 +1,18 @@
 import { type Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../cache/cache.ts';
-import { type Command, MetaFields, Op } from '../cache/command.ts';
+import { Command, hasDataBlock, MetaFields, Op } from '../cache/command.ts';
 import { MetaCache } from '../cache/meta-cache.ts';
 import type { StoreOp } from '../cache/store-item.ts';
 import { lines } from '../protocol/lines.ts';
 import { isHiddenByQuiet, type MetaCode, metaDebugLine, metaReply } from '../protocol/meta-replies.ts';
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
+import { parseLine, peekKeys } from '../protocol/text-parser.ts';
 import { end, numberLine, refusalLine, valueLine, versionLine } from '../protocol/text-replies.ts';
+import { type Administration, type Dialect, FLUSH_BYTES, type Step, UNCOPIED_VALUE_BYTES } from './dialect.ts';
 import type { Session } from './session.ts';
 
-/**
- * What became of a command:
- * - `done`: executed, its reply is written. If `staged` is set, it holds only once everything staged is committed.
- * - `load`: not executed further; its keys must be loaded first.
- * - `flush`: there is much to send; send it and call again.
- * - `later`: executed in the background; `pending` resolves to the reply.
- * - `value`: a value too large to be copied follows, without its CRLF; `value` is it; call again.
- * - `close`: the connection must be closed after the replies.
- */
-export type Step = 'done' | 'load' | 'flush' | 'later' | 'value' | 'close';
-
+const NOTHING = Buffer.alloc(0);
 const META_STORE_CODES = { stored: 'HD', not_stored: 'NS', exists: 'EX', not_found: 'NF' } as const;
 const META_DELETE_CODES = { deleted: 'HD', not_found: 'NF', exists: 'EX' } as const;
-
-/** Values from this size on are handed to the socket as they are, when nobody else can change them. */
-const UNCOPIED_VALUE_BYTES = 32 * 1024;
-/** Replies above this are sent before the rest of a multi-get is looked up, so that memory stays bounded. */
-export const FLUSH_BYTES: number = 256 * 1024;
-
-/** What commands need besides the cache. */
-export interface Administration {
-  readonly version: string;
-  /** stats: the whole reply. */
-  stats(words: readonly string[], session: Session): Promise<string> | string;
-  /** expire and its control commands. */
-  expire(words: readonly string[], session: Session): Promise<string>;
-  sync(): Promise<void>;
-  setVerbosity(level: number): void;
-}
 
 /** True for commands that stage something: gat and gats, all from set to touch, flush_all, and meta ones but plain mg. */
 function mutates({ op, meta }: Command): boolean {
@@ -44,21 +20,19 @@ function mutates({ op, meta }: Command): boolean {
   return (op >= Op.gat && op <= Op.flush_all) || (op >= Op.ms && op <= Op.ma);
 }
 
-/** Executes text commands on the cache and writes their replies. */
-export class Dispatcher {
+/** The text protocol, classic and meta (protocol.txt, docs/protocol.md), on the cache. */
+export class TextDialect implements Dialect {
+  readonly trailer = 2;
+  command = new Command();
   readonly #cache: Cache;
   readonly #administration: Administration;
   readonly #hit = new Hit();
   readonly #meta: MetaCache;
   readonly #fields = new MetaFields();
   readonly #key: KeyRange = { buffer: Buffer.alloc(0), start: 0, end: 0 };
-  /** The reply of the last step `later`. */
-  pending: Promise<string> | undefined;
-  /** The value of the last step `value`. */
+  pending: Promise<Buffer> | undefined;
   value: Buffer = Buffer.alloc(0);
-  /** Keys of a retrieval command that are already answered, after steps `load`, `value` and `flush`. */
   answered = 0;
-  /** Set when a command staged a mutation; the caller clears it. */
   staged = false;
 
   constructor(cache: Cache, administration: Administration) {
@@ -67,10 +41,22 @@ export class Dispatcher {
     this.#administration = administration;
   }
 
-  /**
-   * Executes a command. `value` is the data block of a storage command. `answered` tells how many keys
-   * of a retrieval command were answered in former calls. With `copyAll` no step `value` is made.
-   */
+  parse(bytes: Buffer, start: number, end: number, scanFrom: number): number {
+    return parseLine(bytes, start, end, scanFrom, this.command);
+  }
+
+  renew(): void {
+    this.command = new Command();
+  }
+
+  hasBlock(command: Command): boolean {
+    return hasDataBlock(command.op);
+  }
+
+  peekKeys(bytes: Buffer, start: number, end: number, limit: number, onKey: (start: number, end: number, op: Op) => void): void {
+    peekKeys(bytes, start, end, limit, onKey);
+  }
+
   execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step {
     this.answered = answered;
     if (mutates(command) && !this.#cache.isWritable) return this.#refuseWrite(command, out);
@@ -137,7 +123,6 @@ export class Dispatcher {
     }
   }
 
-  /** Answers a storage command whose value is too large; its data block is then skipped. */
   refuseTooLarge(command: Command, out: ReplyBuffer): Step {
     if (!this.#cache.isWritable) return this.#refuseWrite(command, out);
     const removes = command.op === Op.set || command.op === Op.ms;
@@ -148,10 +133,27 @@ export class Dispatcher {
     return 'done';
   }
 
-  /** True when the data block that a storage command announces cannot be stored. */
   isTooLarge(command: Command): boolean {
     const key = this.#keyOf(command, 0);
     return this.#cache.isTooLarge(key.end - key.start, command.flags, command.length);
+  }
+
+  refuseBlock(command: Command, out: ReplyBuffer): void {
+    // Memcached counts it: its data was taken in.
+    this.#cache.counters.cmd_set++;
+    if (!command.noreply) out.line(lines.badDataChunk);
+  }
+
+  readFailure(command: Command): Buffer {
+    return command.noreply ? NOTHING : lines.readFailed;
+  }
+
+  laterFailure(_command: Command, error: Error): Buffer {
+    return Buffer.from(`SERVER_ERROR ${error.message.replaceAll(/[\r\n]+/g, ' ')}\r\n`, 'latin1');
+  }
+
+  writeFailure(): Buffer {
+    return lines.writeFailed;
   }
 
   #refuseWrite(command: Command, out: ReplyBuffer): Step {
@@ -310,7 +312,7 @@ export class Dispatcher {
       out.ascii(reply);
       return 'done';
     }
-    this.pending = reply;
+    this.pending = reply.then((text) => Buffer.from(text, 'latin1'));
     return 'later';
   }
 

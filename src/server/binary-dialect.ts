@@ -1,0 +1,249 @@
+import { type Cache, Hit, type KeyRange, NEEDS_LOAD } from '../cache/cache.ts';
+import { type Command, Op } from '../cache/command.ts';
+import type { StoreOp } from '../cache/store-item.ts';
+import { messageOf } from '../errors.ts';
+import { Status } from '../protocol/binary-header.ts';
+import { BinaryRequest, parsePacket, peekPacketKeys } from '../protocol/binary-parser.ts';
+import {
+  errorPacket,
+  failedPackets,
+  FailureText,
+  hitPacket,
+  missPacket,
+  numberPacket,
+  outcomePacket,
+  refusalPacket,
+  statEnd,
+  statPacket,
+  statPackets,
+  textPacket,
+  touchedPacket,
+} from '../protocol/binary-replies.ts';
+import { ReplyBuffer } from '../protocol/reply-buffer.ts';
+import { type Administration, type Dialect, type Step, UNCOPIED_VALUE_BYTES } from './dialect.ts';
+import type { Session } from './session.ts';
+
+/** The binary protocol (protocol_binary.txt, docs/protocol.md) on the cache. */
+export class BinaryDialect implements Dialect {
+  readonly trailer = 0;
+  readonly #cache: Cache;
+  readonly #administration: Administration;
+  readonly #hit = new Hit();
+  readonly #key: KeyRange = { buffer: Buffer.alloc(0), start: 0, end: 0 };
+  #request = new BinaryRequest();
+  pending: Promise<Buffer> | undefined;
+  value: Buffer = Buffer.alloc(0);
+  answered = 0;
+  staged = false;
+
+  constructor(cache: Cache, administration: Administration) {
+    this.#cache = cache;
+    this.#administration = administration;
+    this.renew();
+  }
+
+  get command(): Command {
+    return this.#request.command;
+  }
+
+  parse(bytes: Buffer, start: number, end: number): number {
+    return parsePacket(bytes, start, end, this.#request);
+  }
+
+  renew(): void {
+    this.#request = new BinaryRequest();
+    this.#request.command.form = this.#request;
+  }
+
+  hasBlock(command: Command): boolean {
+    return requestOf(command).hasValue;
+  }
+
+  peekKeys(bytes: Buffer, start: number, end: number, limit: number, onKey: (start: number, end: number, op: Op) => void): void {
+    peekPacketKeys(bytes, start, end, limit, onKey);
+  }
+
+  isTooLarge(command: Command): boolean {
+    const key = this.#keyOf(command);
+    return this.#cache.isTooLarge(key.end - key.start, command.flags, command.length);
+  }
+
+  refuseTooLarge(command: Command, out: ReplyBuffer): Step {
+    const request = requestOf(command);
+    if (!this.#cache.isWritable) return refuseWrite(request, out);
+    const removes = request.unconditionalOp === Op.set;
+    if (this.#cache.refuseTooLarge(removes, this.#keyOf(command)) === NEEDS_LOAD) return 'load';
+    this.staged ||= removes;
+    outcomePacket(out, request, 'too_large', 0);
+    return 'done';
+  }
+
+  refuseBlock(): void {
+    // A value ends where the header says; nothing can be wrong with its end.
+  }
+
+  execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step {
+    const request = requestOf(command);
+    const { op } = command;
+    this.answered = answered;
+    if (op >= Op.gat && op <= Op.flush_all && !this.#cache.isWritable) return refuseWrite(request, out);
+    switch (op) {
+      case Op.get:
+        return this.#retrieve(request, undefined, copyAll, out);
+      case Op.gat:
+        return this.#retrieve(request, command.exptime, copyAll, out);
+      case Op.touch:
+        return this.#touch(request, out);
+      case Op.set:
+      case Op.add:
+      case Op.replace:
+      case Op.append:
+      case Op.prepend:
+      case Op.cas:
+        return this.#store(request, op, value, out);
+      case Op.incr:
+      case Op.decr:
+        return this.#addDelta(request, out);
+      case Op.delete:
+        return this.#delete(request, out);
+      case Op.flush_all:
+        this.#cache.flushAll(command.exptime);
+        this.staged = true;
+        outcomePacket(out, request, 'ok', 0);
+        return 'done';
+      case Op.mn:
+        outcomePacket(out, request, 'ok', 0);
+        return 'done';
+      case Op.version:
+        textPacket(out, request, this.#administration.version);
+        return 'done';
+      case Op.stats:
+        return this.#stats(request, session);
+      case Op.quit:
+        outcomePacket(out, request, 'ok', 0);
+        return 'close';
+      case Op.refused:
+        refusalPacket(out, request);
+        return request.close ? 'close' : 'done';
+      default:
+        // The parser makes no other ops.
+        errorPacket(out, request, Status.unknownCommand);
+        return 'done';
+    }
+  }
+
+  readFailure(command: Command): Buffer {
+    return packets((out) => errorPacket(out, requestOf(command), Status.outOfMemory, FailureText.read));
+  }
+
+  laterFailure(command: Command, error: Error): Buffer {
+    return packets((out) => errorPacket(out, requestOf(command), Status.outOfMemory, messageOf(error)));
+  }
+
+  writeFailure(replies: Buffer): Buffer {
+    return packets((out) => failedPackets(out, replies, 0, replies.length, FailureText.write));
+  }
+
+  #retrieve(request: BinaryRequest, exptime: number | undefined, copyAll: boolean, out: ReplyBuffer): Step {
+    // The value went ahead uncopied.
+    if (this.answered > 0) return 'done';
+    const hit = this.#hit;
+    const found = this.#cache.fetch(this.#keyOf(request.command), exptime, hit);
+    if (found === NEEDS_LOAD) return 'load';
+    if (!found) {
+      missPacket(out, request);
+      return 'done';
+    }
+    this.staged ||= exptime !== undefined;
+    hitPacket(out, request, hit.flags, hit.length, hit.cas);
+    if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES && !copyAll && exptime === undefined) {
+      this.value = hit.bytes.subarray(hit.start, hit.start + hit.length);
+      this.answered = 1;
+      return 'value';
+    }
+    out.copy(hit.bytes, hit.start, hit.start + hit.length);
+    return 'done';
+  }
+
+  #touch(request: BinaryRequest, out: ReplyBuffer): Step {
+    // The reply tells flags and cas unique, which only a retrieval gives.
+    const hit = this.#hit;
+    const found = this.#cache.fetch(this.#keyOf(request.command), request.command.exptime, hit);
+    if (found === NEEDS_LOAD) return 'load';
+    this.staged ||= found;
+    if (found) touchedPacket(out, request, hit.flags, hit.cas);
+    else missPacket(out, request);
+    return 'done';
+  }
+
+  #store(request: BinaryRequest, op: StoreOp, value: Buffer | undefined, out: ReplyBuffer): Step {
+    const { flags, exptime, casUnique } = request.command;
+    const outcome = this.#cache.store(op, this.#keyOf(request.command), flags, exptime, casUnique, value!);
+    if (outcome === NEEDS_LOAD) return 'load';
+    this.staged ||= outcome === 'stored';
+    outcomePacket(out, request, outcome, outcome === 'stored' ? this.#cache.storedCas : 0);
+    return 'done';
+  }
+
+  #addDelta(request: BinaryRequest, out: ReplyBuffer): Step {
+    const { op, delta, casUnique, exptime } = request.command;
+    const vivify = request.createsMissing ? { initial: request.initial, exptime } : undefined;
+    const outcome = this.#cache.addDelta(this.#keyOf(request.command), delta, op === Op.incr, casUnique, vivify);
+    if (outcome === NEEDS_LOAD) return 'load';
+    this.staged ||= outcome === 'stored';
+    if (outcome === 'stored') numberPacket(out, request, this.#cache.deltaResult, this.#cache.storedCas);
+    else outcomePacket(out, request, outcome, 0);
+    return 'done';
+  }
+
+  #delete(request: BinaryRequest, out: ReplyBuffer): Step {
+    const outcome = this.#cache.delete(this.#keyOf(request.command), request.command.casUnique);
+    if (outcome === NEEDS_LOAD) return 'load';
+    this.staged ||= outcome === 'deleted';
+    outcomePacket(out, request, outcome, 0);
+    return 'done';
+  }
+
+  #stats(request: BinaryRequest, session: Session): Step {
+    const to = { opcode: request.opcode, opaque: request.opaque };
+    const { words } = request.command;
+    // Connections are not told in this dialect, as in memcached.
+    const answer = words[0] === 'conns' ? 'ERROR\r\n' : this.#administration.stats(words, session);
+    this.pending = Promise.resolve(answer).then((text) =>
+      packets((out) => {
+        if (text.includes('ERROR')) errorPacket(out, to, Status.notFound);
+        else if (text.startsWith('STAT ')) statPackets(out, to, text);
+        else {
+          if (text.startsWith('PREFIX ') || words[1] === 'dump') statPacket(out, to, 'detailed', text);
+          statEnd(out, to);
+        }
+      }),
+    );
+    return 'later';
+  }
+
+  #keyOf(command: Command): KeyRange {
+    const key = this.#key;
+    key.buffer = command.buffer;
+    key.start = command.keyStarts[0] ?? 0;
+    key.end = command.keyEnds[0] ?? 0;
+    return key;
+  }
+}
+
+/** The request that a command was parsed from. */
+function requestOf(command: Command): BinaryRequest {
+  if (command.form instanceof BinaryRequest) return command.form;
+  throw new TypeError('The command was not parsed from a packet');
+}
+
+function refuseWrite(request: BinaryRequest, out: ReplyBuffer): Step {
+  errorPacket(out, request, Status.outOfMemory, FailureText.write);
+  return 'done';
+}
+
+function packets(write: (out: ReplyBuffer) => void): Buffer {
+  const out = new ReplyBuffer();
+  write(out);
+  return out.slice(0, out.length);
+}
