@@ -87,14 +87,14 @@ export class Connection implements Session, CommitWaiter {
   /** True for a storage command that only waits to be refused. */
   #tooLarge = false;
   #waiting: 'nothing' | 'load' | 'commit' | 'drain' | 'later' = 'nothing';
-  /** Replies held back, and where in them those lie that depend on the commit: start, end, 1 for the rest of one. */
+  /** Replies held back, and where in them those lie that depend on the commit: start, end, number of the command. */
   #held: Buffer | undefined;
   #heldSpans: number[] = [];
   /** The last commit group that holds something of this connection. */
   #stagedIn = 0;
   #spans: number[] = [];
-  /** The command that runs had part of its reply written before. */
-  #resumed = false;
+  /** Number of the command that runs. */
+  #serial = 0;
   #running = false;
   #readingPaused = false;
   #closing = false;
@@ -183,6 +183,11 @@ export class Connection implements Session, CommitWaiter {
     this.#held = undefined;
     this.#heldSpans = [];
     if (held !== undefined) this.#send(error === undefined || this.#dialect === undefined ? held : failReplies(this.#dialect, held, spans));
+    if (error !== undefined && this.#answered > 0 && spans.at(-1) === this.#serial && spans.at(-2)! > spans.at(-3)!) {
+      // The command that was to go on has its error line: that is the end of its reply.
+      this.#command = undefined;
+      this.#answered = 0;
+    }
     this.#resume();
   }
 
@@ -252,15 +257,14 @@ export class Connection implements Session, CommitWaiter {
         if (command === undefined) continue;
         if (context.trace !== undefined && this.#answered === 0) context.trace(this, command);
         const before = out.length;
-        this.#resumed = this.#answered > 0;
+        if (this.#answered === 0) this.#serial++;
         const step = this.#tooLarge
           ? dialect.refuseTooLarge(command, out)
           : dialect.execute(command, this.#value, this.#answered, staged || this.#mustWait, this, out);
         if (dialect.staged) {
           dialect.staged = false;
           staged = true;
-          // What goes on after a wait has its error line, if it comes to that, where it began.
-          this.#spans.push(before, out.length, this.#resumed ? 1 : 0);
+          this.#spans.push(before, out.length, this.#serial);
         }
         if (step === 'done') {
           this.#command = undefined;
@@ -529,9 +533,14 @@ function wantsValue(op: Op): boolean {
 function failReplies(dialect: Dialect, held: Buffer, spans: readonly number[]): Buffer {
   const parts: Buffer[] = [];
   let at = 0;
+  // A reply written in several parts is replaced by one error.
+  let failed = 0;
   for (let i = 0; i + 2 < spans.length; i += 3) {
     parts.push(held.subarray(at, spans[i]));
-    if (spans[i + 1]! > spans[i]! && spans[i + 2] === 0) parts.push(dialect.writeFailure(held.subarray(spans[i], spans[i + 1])));
+    if (spans[i + 1]! > spans[i]! && spans[i + 2] !== failed) {
+      parts.push(dialect.writeFailure(held.subarray(spans[i], spans[i + 1])));
+      failed = spans[i + 2]!;
+    }
     at = spans[i + 1]!;
   }
   parts.push(held.subarray(at));

@@ -26,7 +26,10 @@ export function holdNextWrite(): HeldWrite {
   return { begun, release };
 }
 
-/** Makes the next batch fail, as on a full disk. */
-export function failNextWrite(): void {
-  vi.spyOn(RowBatch.prototype, 'write').mockRejectedValueOnce(new Error('disk full'));
+/** Makes the next batch fail, as on a full disk, or the one after `before` others. */
+export function failNextWrite(before: number = 0): void {
+  const write: (this: RowBatch, sync: boolean) => Promise<void> = Reflect.get(RowBatch.prototype, 'write');
+  const spy = vi.spyOn(RowBatch.prototype, 'write');
+  for (let i = 0; i < before; i++) spy.mockImplementationOnce(write);
+  spy.mockRejectedValueOnce(new Error('disk full'));
 }
