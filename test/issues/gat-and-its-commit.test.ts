@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.ts';
+import { eventually } from '../support/process.ts';
 import { startTestServer, TestClient } from '../support/test-server.ts';
 import { failNextWrite, holdNextWrite } from './held-writes.ts';
 
@@ -38,6 +39,24 @@ describe('a gat of many keys that cannot be committed is answered with one error
     await client.ask(`set big 0 0 ${value.length}\r\n${value}\r\n`);
     failNextWrite();
     expect(shortened(await client.ask(`${commands}\r\nmn\r\n`, 'MN\r\n'))).toBe(`${replied}MN\r\n`);
+    expect(await client.ask('mn\r\n')).toBe('MN\r\n');
+  });
+
+  it('also when the commit of its first key fails while its second is being read', async () => {
+    const { port } = await startTestServer({ memory: 1 });
+    vi.spyOn(Store.prototype, 'reopen').mockRejectedValue(new Error('still full'));
+    const client = await TestClient.connect(port);
+    const value = 'v'.repeat(600_000);
+    await client.ask('set small 0 0 1\r\nx\r\n');
+    await client.ask(`set big 0 0 ${value.length}\r\n${value}\r\n`);
+    const other = await TestClient.connect(port);
+    const fetch: (this: Store, keys: readonly string[]) => ReturnType<Store['fetch']> = Reflect.get(Store.prototype, 'fetch');
+    vi.spyOn(Store.prototype, 'fetch').mockImplementationOnce(async function slow(this: Store, keys) {
+      await eventually(async () => (await other.ask('stats storage\r\n', 'END\r\n')).includes('STAT writable 0\r\n'), 'the commit fails');
+      return fetch.call(this, keys);
+    });
+    failNextWrite();
+    expect(shortened(await client.ask('gat 100 small big\r\nmn\r\n', 'MN\r\n'))).toBe(`${FAILED}MN\r\n`);
     expect(await client.ask('mn\r\n')).toBe('MN\r\n');
   });
 });
