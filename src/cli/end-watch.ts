@@ -14,7 +14,7 @@ export const STOP_LIMIT_MS = 30_000;
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const;
 
 /**
- * Watches for what ends a server. The first SIGTERM or SIGINT asks for an orderly stop; a second one, an
+ * Watches for what ends a server. The first SIGTERM, SIGINT or SIGUSR1 asks for an orderly stop; a second one, an
  * uncaught error, or the end of the time allowed forces it. SIGHUP is reserved: logged, and nothing done.
  */
 export class EndWatch {

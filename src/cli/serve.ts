@@ -19,7 +19,7 @@ Every long option can also be said as TUGELA_NAME in the environment (TUGELA_MAX
 key of the JSON object in --config or TUGELA_CONFIG ({"maxItemSize": "2m"}). The command line wins over
 the environment, the environment over the file.
 
-Signals: SIGTERM and SIGINT stop in order, a second one at once. SIGHUP is ignored.`;
+Signals: SIGTERM, SIGINT and SIGUSR1 stop in order, a second one at once. SIGHUP is ignored.`;
 
 /** The command `serve`: options and signals around the server. */
 export function serveCommand(): Command {

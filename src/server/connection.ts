@@ -178,16 +178,12 @@ export class Connection implements Session, CommitWaiter {
   committed(error: Error | undefined): void {
     this.#waiting = 'nothing';
     this.#stagedIn = 0;
+    if (error !== undefined) this.#dropFailed();
     const held = this.#held;
     const spans = this.#heldSpans;
     this.#held = undefined;
     this.#heldSpans = [];
     if (held !== undefined) this.#send(error === undefined || this.#dialect === undefined ? held : failReplies(this.#dialect, held, spans));
-    if (error !== undefined && this.#answered > 0 && spans.at(-1) === this.#serial && spans.at(-2)! > spans.at(-3)!) {
-      // The command that was to go on has its error line: that is the end of its reply.
-      this.#command = undefined;
-      this.#answered = 0;
-    }
     this.#resume();
   }
 
@@ -255,6 +251,7 @@ export class Connection implements Session, CommitWaiter {
         }
         const command: Command | undefined = this.#command;
         if (command === undefined) continue;
+        if (context.store.failure !== undefined && this.#dropFailed()) continue;
         if (context.trace !== undefined && this.#answered === 0) context.trace(this, command);
         const before = out.length;
         if (this.#answered === 0) this.#serial++;
@@ -474,6 +471,18 @@ export class Connection implements Session, CommitWaiter {
     for (let i = 0; i + 2 < this.#spans.length; i += 3) {
       this.#heldSpans.push(shift + this.#spans[i]!, shift + this.#spans[i + 1]!, this.#spans[i + 2]!);
     }
+  }
+
+  /**
+   * Ends the command that is to go on when what it staged is not committed and the part of its reply that is held
+   * back becomes an error line: that is the end of its reply. False when there is none.
+   */
+  #dropFailed(): boolean {
+    const spans = this.#heldSpans;
+    if (this.#answered === 0 || spans.at(-1) !== this.#serial || spans.at(-2)! <= spans.at(-3)!) return false;
+    this.#command = undefined;
+    this.#answered = 0;
+    return true;
   }
 
   #sendOut(): void {
