@@ -33,6 +33,7 @@ export class MetaCache {
   /** mg. On a hit `hit` has the value if v asked for it; its length is that of the value in any case. */
   get(key: KeyRange, meta: MetaFlags, fields: MetaFields, hit: Hit): 'hit' | 'miss' | NeedsLoad {
     const cache = this.#cache;
+    this.#countUse(key, meta);
     const found = cache.lookUp(key, meta.value);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     const { live, now, hash } = found;
@@ -110,7 +111,7 @@ export class MetaCache {
         // An older writer: its value is better than none, and stale.
         cache.counters.cas_hits++;
         const { expiresAt, ttlShift, bits } = live;
-        return this.#put(found, key, { ...fresh, expiresAt, ttlShift, bits: STALE | (bits & (WIN_SENT | BASE64_KEY)) }, fields);
+        return this.#put(found, key, { ...fresh, expiresAt, ttlShift, bits: fresh.bits | STALE | (bits & WIN_SENT) }, fields);
       }
       cache.counters.cas_hits++;
     } else if (meta.mode === 'replace' && live === undefined) {
@@ -194,6 +195,17 @@ export class MetaCache {
     this.#describe(found.live, found, fields);
     fields.ttl = secondsLeft(found.live.expiresAt, found.now);
     return 'hit';
+  }
+
+  /** Tells the RAM tier of the use, and the counters of a key that it does not have: before the lookup, which puts it there. */
+  #countUse({ buffer, start, end }: KeyRange, meta: MetaFlags): void {
+    const { residency } = this.#cache;
+    const slot = residency.ram.find(residency.hash(buffer, start, end), buffer, start, end);
+    if (slot < 0) {
+      if (residency.besideRam(buffer.toString('latin1', start, end), false) === undefined) residency.reads.lookups++;
+    } else if (!meta.noBump) {
+      residency.ram.touched(slot);
+    }
   }
 
   #describe(item: Item, { hash, now }: Found, fields: MetaFields): void {

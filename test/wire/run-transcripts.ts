@@ -20,7 +20,7 @@ const SINGLE_BYTES = 1200;
 const PIECE_BYTES = 1013;
 
 /** What begins so leaves something in memory. */
-const STORES = /^(set|add|cas) /;
+const STORES = /^(set|add|cas|ms|ma|mg) /;
 
 /** Bytes of items that push all others out of a memory of 1 MB, and of one of them: small enough for `-I 2k`. */
 const FILLING_BYTES = 1.25 * 2 ** 20;
