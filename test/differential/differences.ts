@@ -86,6 +86,7 @@ export type DifferenceName = keyof typeof differences;
 
 /** What the sequences leave out, because the outcome in memcached is an accident or hangs on the time of day. */
 export const leftOut: readonly string[] = [
+  'incr and decr of a number in front of a large text: memcached refuses items that it stores in pieces, whose size follows from -I',
   'exptimes of a few seconds: the clocks of two servers do not tick together (other tests cover them)',
   'incr and decr on a value of blanks alone: memcached reads on behind the value and finds whatever was there',
   'incr and decr in the same packet as a get of that key: memcached then still holds the old item and stores the new ' +

@@ -11,7 +11,10 @@ import type { Sequence, Step } from './sequence.ts';
 import { MEMCACHED, MemcachedProcess, type ServerProcess, TugelaProcess } from './server-process.ts';
 
 const RUNS = Number(process.env['TUGELA_DIFFERENTIAL_RUNS'] ?? 300);
-const SEED = process.env['TUGELA_DIFFERENTIAL_SEED'];
+/** Values from this size on may be stored in pieces by memcached, with the smaller -I. */
+const LARGE_BYTES = 4000;
+/** The same sequences each time, unless another seed is given: a new difference is for who looks for one. */
+const SEED = Number(process.env['TUGELA_DIFFERENTIAL_SEED'] ?? 20_261_121);
 /** A restart costs as much as some twenty sequences. */
 const RESTART_EVERY = 50;
 /** Thousands of runs take minutes. */
@@ -77,10 +80,12 @@ describe.skipIf(!isInstalled).each(SIZES)('random sequences of text commands, it
           const [expected, ...played] = await Promise.all(
             servers().map(async (server) => await play(server, sequence, server === tugelas[1] ? crowdOut : undefined)),
           );
+          // From there on the items differ, so nothing more can be told.
+          fc.pre(!(hasLargeValue(sequence) && played.some((replies) => countsInPieces(expected ?? [], replies))));
           for (const [i, replies] of played.entries()) compare(sequence, expected ?? [], replies, tugelas[i]?.name ?? '');
           if (tugelas[0] !== undefined) await compareCounters(sequence, memcached, tugelas[0]);
         }),
-        { numRuns: runs, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+        { numRuns: runs, seed: SEED },
       );
     },
     TIMEOUT_MS,
@@ -90,6 +95,22 @@ describe.skipIf(!isInstalled).each(SIZES)('random sequences of text commands, it
 async function reset(server: ServerProcess): Promise<void> {
   const deletes = KEYS.map((key) => `delete ${key}\r\n`).join('');
   expect(await ask(server, `${deletes}stats reset\r\n`)).toMatch(/RESET\r\n$/);
+}
+
+function hasLargeValue(sequence: Sequence): boolean {
+  return sequence.visits.some((visit) =>
+    visit.steps.some((step) => step.pieces.some((piece) => typeof piece === 'object' && 'run' in piece && piece.times >= LARGE_BYTES)),
+  );
+}
+
+/**
+ * True when memcached would not count in a value because it is stored in pieces: large, with a number and a blank
+ * in front. Left out, see differences.ts.
+ */
+function countsInPieces(expected: readonly VisitReplies[], actual: readonly VisitReplies[]): boolean {
+  return expected.some((visit, i) =>
+    visit.steps.some((reply, j) => reply.startsWith('CLIENT_ERROR cannot increment') && /^\d+\r\n$/.test(actual[i]?.steps[j] ?? '')),
+  );
 }
 
 function compare(sequence: Sequence, expected: readonly VisitReplies[], actual: readonly VisitReplies[], name: string): void {
