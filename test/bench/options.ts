@@ -10,6 +10,8 @@ export interface Peer {
 
 /** What the command line asks for. */
 export interface BenchOptions {
+  /** Measure parsing and the writing of replies alone, without servers. */
+  readonly micro: boolean;
   readonly workloads: readonly Workload[];
   /** Names of the servers; undefined = all. */
   readonly servers: readonly string[] | undefined;
@@ -39,8 +41,10 @@ temporary directory, and all take turns within every round.
   --peer <name=command> a further memcached-protocol server; a shell runs the command, {port} and {dir} are
                         filled in; may be repeated
   --reference <name>    the server that ratios refer to (default memcached)
-  --rounds <n>          rounds per workload; figures are medians over them (default 5)
-  --seconds <s>         how long a server is measured in a round (default 4)
+  --micro               parsing and writing of replies alone: no servers; of the other options only --rounds,
+                        --seconds, --json and --markdown count
+  --rounds <n>          rounds per workload; figures are medians over them (default 5; 25 with --micro)
+  --seconds <s>         how long a server is measured in a round (default 4; 0.02 with --micro)
   --connections <n>     connections of the load generator (default 50)
   --items <n>           items that are stored (default 100000)
   --seed <n>            seed of keys, values and their order (default 1)
@@ -57,13 +61,15 @@ ${workloads.map(({ name, title }) => `  ${name.padEnd(22)}${title}`).join('\n')}
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
   const { values } = parse(args);
   if (values.help === true) return undefined;
+  const micro = values.micro === true;
   return {
+    micro,
     workloads: values.workloads === undefined ? workloads : list(values.workloads).map(findWorkload),
     servers: values.servers === undefined ? undefined : list(values.servers),
     peers: (values.peer ?? []).map(parsePeer),
     reference: values.reference,
-    rounds: integer('rounds', values.rounds, 1000),
-    seconds: positive('seconds', values.seconds, 3600),
+    rounds: integer('rounds', values.rounds ?? (micro ? '25' : '5'), 1000),
+    seconds: positive('seconds', values.seconds ?? (micro ? '0.02' : '4'), 3600),
     connections: integer('connections', values.connections, 20_000),
     items: integer('items', values.items, 50_000_000),
     seed: integer('seed', values.seed, 2 ** 31 - 1),
@@ -82,8 +88,9 @@ function parse(args: readonly string[]) {
         servers: { type: 'string' },
         peer: { type: 'string', multiple: true },
         reference: { type: 'string', default: 'memcached' },
-        rounds: { type: 'string', default: '5' },
-        seconds: { type: 'string', default: '4' },
+        micro: { type: 'boolean' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
         connections: { type: 'string', default: '50' },
         items: { type: 'string', default: '100000' },
         seed: { type: 'string', default: '1' },

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { Campaign } from './campaign.ts';
 import { allContestants, type Contestant } from './contestants.ts';
 import { describeEnvironment } from './environment.ts';
+import { runMicro } from './micro/run-micro.ts';
 import { type BenchOptions, parseOptions, usage, UsageError } from './options.ts';
 import { ProcessKeeper } from './process-keeper.ts';
 import { writeReport } from './report.ts';
@@ -55,18 +56,27 @@ async function bench(options: BenchOptions, args: readonly string[]): Promise<nu
   }
 }
 
+function benchMicro({ rounds, seconds, markdown, json }: BenchOptions, args: readonly string[]): number {
+  const result = runMicro(rounds, seconds, args);
+  process.stdout.write(result.report);
+  if (markdown !== undefined) writeFileSync(markdown, result.report);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(result.json, undefined, 1)}\n`);
+  return 0;
+}
+
 function log(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    if (!existsSync('/proc/stat')) throw new UsageError('the bench reads CPU time from /proc, which this system does not have');
     const options = parseOptions(args);
     if (options === undefined) {
       process.stdout.write(usage);
       return 0;
     }
+    if (options.micro) return benchMicro(options, args);
+    if (!existsSync('/proc/stat')) throw new UsageError('the bench reads CPU time from /proc, which this system does not have');
     if (options.dir !== undefined) return await bench({ ...options, dir: resolve(options.dir) }, args);
     return await bench(options, args);
   } catch (error) {

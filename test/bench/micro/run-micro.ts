@@ -1,0 +1,19 @@
+import { describeEnvironment } from '../environment.ts';
+import { measureContests } from './measure.ts';
+import { writeMicroReport } from './micro-report.ts';
+import { parsingGroup } from './parsing.ts';
+import { splittingGroup } from './splitting.ts';
+import { writingGroup } from './writing.ts';
+
+/** Measures the protocol layer alone, and returns the report and every single figure. */
+export function runMicro(rounds: number, seconds: number, args: readonly string[]): { report: string; json: unknown } {
+  const groups = [parsingGroup(), splittingGroup(), writingGroup()];
+  // Group after group: a table's figures are not to depend on those of another.
+  const measured = new Map(groups.flatMap(({ contests }) => [...measureContests(contests, rounds, seconds)]));
+  const environment = describeEnvironment(args);
+  const json = groups.map(({ title, contests }) => ({
+    title,
+    contests: contests.map((contest) => ({ name: contest.name, bytes: contest.bytes, nanos: Object.fromEntries(measured.get(contest) ?? []) })),
+  }));
+  return { report: writeMicroReport(groups, measured, environment, rounds, seconds), json: { environment, groups: json } };
+}
