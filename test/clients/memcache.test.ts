@@ -1,23 +1,29 @@
 import { Memcache } from 'memcache';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Workspace } from '../support/process.ts';
+import { eventually, type ServerProcess, Workspace } from '../support/process.ts';
 import { RawClient } from '../wire/raw-client.ts';
 
 let workspace: Workspace;
+let server: ServerProcess;
 let client: Memcache;
 let raw: RawClient;
 
 beforeEach(async () => {
   workspace = new Workspace();
-  const server = await workspace.serve({ args: ['-I', '4m'] });
-  client = new Memcache({ nodes: [`127.0.0.1:${server.port}`], timeout: 10_000 });
-  raw = await RawClient.connect(server.port);
+  await serve();
 });
 
 afterEach(async () => {
   await client.disconnect();
   await workspace.close();
 });
+
+/** Starts the server, or starts it again, and connects. */
+async function serve(): Promise<void> {
+  server = await workspace.serve({ args: ['-I', '4m'] });
+  client = new Memcache({ nodes: [`127.0.0.1:${server.port}`], timeout: 10_000 });
+  raw = await RawClient.connect(server.port);
+}
 
 describe('the npm client memcache', () => {
   it('set, get, add, replace, append, prepend, delete', async () => {
@@ -81,5 +87,39 @@ describe('the npm client memcache', () => {
     await client.set('n', '0');
     await Promise.all(numbers.map(() => client.incr('n')));
     expect(await client.get('n')).toBe('500');
+  });
+
+  it('items expire, unless they are touched; keys of 250 bytes', async () => {
+    const longKey = 'k'.repeat(250);
+    await client.set(longKey, 'x', 1);
+    await client.set('touched', 'x', 1);
+    await client.touch('touched', 100);
+    await eventually(async () => (await client.get(longKey)) === undefined, 'expiry of the long key');
+    expect(await client.get('touched')).toBe('x');
+  });
+
+  it('distributes over two servers with ketama', async () => {
+    const other = await workspace.serve({ directory: 'other' });
+    const both = new Memcache({ nodes: [`127.0.0.1:${server.port}`, `127.0.0.1:${other.port}`], timeout: 10_000 });
+    const keys = Array.from({ length: 100 }, (_, i) => `key${i}`);
+    for (const key of keys) expect(await both.set(key, key)).toBe(true);
+    expect([...(await both.gets(keys)).keys()].toSorted()).toEqual(keys.toSorted());
+    const here = (await client.gets(keys)).size;
+    expect(here).toBeGreaterThan(0);
+    expect(here).toBeLessThan(100);
+    await both.disconnect();
+  });
+
+  it('finds its items after a restart of the server', async () => {
+    const large = 'x'.repeat(900_000);
+    await client.set('kept', 'one', 1000);
+    await client.set('large', large);
+    await client.set('n', '41');
+    await client.disconnect();
+    expect(await server.stop()).toBe(0);
+    await serve();
+    expect(await client.get('kept')).toBe('one');
+    expect((await client.get('large')) === large).toBe(true);
+    expect(await client.incr('n')).toBe(42);
   });
 });

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Workspace } from '../support/process.ts';
+import { eventually, type ServerProcess, Workspace } from '../support/process.ts';
 
 /** The parts of the npm package `memcached` that are used here; it has no types of its own. */
 interface MemcachedClient {
@@ -12,18 +12,24 @@ type Method = (...parameters: unknown[]) => void;
 const Memcached = createRequire(import.meta.url)('memcached') as new (server: string, options?: object) => MemcachedClient;
 
 let workspace: Workspace;
+let server: ServerProcess;
 let client: MemcachedClient;
 
 beforeEach(async () => {
   workspace = new Workspace();
-  const server = await workspace.serve({ args: ['-I', '4m'] });
-  client = new Memcached(`127.0.0.1:${server.port}`, { maxValue: 4 * 2 ** 20, timeout: 10_000, poolSize: 10 });
+  await serve();
 });
 
 afterEach(async () => {
   client.end();
   await workspace.close();
 });
+
+/** Starts the server, or starts it again, and connects. */
+async function serve(): Promise<void> {
+  server = await workspace.serve({ args: ['-I', '4m'] });
+  client = new Memcached(`127.0.0.1:${server.port}`, { maxValue: 4 * 2 ** 20, timeout: 10_000, poolSize: 10 });
+}
 
 /** Calls a method of the client that takes a callback. */
 function call(method: string, ...parameters: unknown[]): Promise<unknown> {
@@ -106,5 +112,28 @@ describe('the npm client memcached', () => {
     await call('set', 'n', 0, 0);
     await Promise.all(numbers.map(() => call('incr', 'n', 1)));
     expect(await call('get', 'n')).toBe(500);
+  });
+
+  it('items expire, unless they are touched; keys of 250 bytes', async () => {
+    const longKey = 'k'.repeat(250);
+    await call('set', longKey, 'x', 1);
+    await call('set', 'touched', 'x', 1);
+    await call('touch', 'touched', 100);
+    expect(await call('get', longKey)).toBe('x');
+    await eventually(async () => (await call('get', longKey)) === undefined, 'expiry of the long key');
+    expect(await call('get', 'touched')).toBe('x');
+  });
+
+  it('finds its items after a restart of the server', async () => {
+    const large = 'x'.repeat(900_000);
+    await call('set', 'object', { list: [1, 'ü'] }, 1000);
+    await call('set', 'large', large, 0);
+    await call('set', 'n', 41, 0);
+    client.end();
+    expect(await server.stop()).toBe(0);
+    await serve();
+    expect(await call('get', 'object')).toEqual({ list: [1, 'ü'] });
+    expect((await call('get', 'large')) === large).toBe(true);
+    expect(await call('incr', 'n', 1)).toBe(42);
   });
 });
