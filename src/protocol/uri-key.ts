@@ -19,11 +19,16 @@ export function encodeUriKey(buffer: Buffer, start: number, end: number): string
   return text;
 }
 
+/** The same for a key that is a latin1 string. */
+export function encodeUriText(key: string): string {
+  return key.replaceAll(/[^A-Za-z0-9\-._~]/g, (character) => encoded[character.charCodeAt(0)] ?? '');
+}
+
 /**
  * Decodes what encodeUriKey wrote. Takes small hex digits and bytes that need not be bare too.
  *
- * Returns undefined for a malformed text and for what cannot be a key: nothing, more than 250 bytes, or a blank or
- * LF in it.
+ * Returns undefined for a malformed text, a bare blank or LF among it, and for what cannot be a key: nothing, or
+ * more than 250 bytes. Encoded, any byte may be in it: keys of the binary protocol are not held to lines of text.
  */
 export function decodeUriKey(text: string): Buffer | undefined {
   // Longer texts cannot fit, and the buffer below should stay small.
@@ -34,12 +39,15 @@ export function decodeUriKey(text: string): Buffer | undefined {
   let length = 0;
   for (let i = 0; i < text.length; i++) {
     let byte = text.charCodeAt(i);
+    if (byte === SPACE || byte === LF) {
+      return undefined;
+    }
     if (byte === PERCENT) {
       byte = hexDigit(text.charCodeAt(i + 1)) * 16 + hexDigit(text.charCodeAt(i + 2));
       i += 2;
     }
     // NaN, from a bad or missing digit, is not <= 0xff either.
-    if (!(byte <= 0xff) || byte === SPACE || byte === LF) {
+    if (!(byte <= 0xff)) {
       return undefined;
     }
     key[length] = byte;

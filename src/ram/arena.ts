@@ -36,7 +36,7 @@ export class Arena {
   readonly #free: number[] = [];
   readonly #small: number[] = [];
   readonly #main: number[] = [];
-  readonly #mover: Mover;
+  #mover: Mover;
   #activeSmall = -1;
   #activeMain = -1;
   #usedBytes = 0;
@@ -53,6 +53,11 @@ export class Arena {
     this.#count = count < 4 ? 0 : Math.min(count, Math.floor(NOWHERE / this.#segmentUnits));
     this.#fill = new Uint32Array(this.#count);
     for (let i = this.#count - 1; i >= 0; i--) this.#free.push(i);
+  }
+
+  /** The slots are now another's. REQUIRES: nothing is allocated. */
+  belongTo(mover: Mover): void {
+    this.#mover = mover;
   }
 
   get enabled(): boolean {

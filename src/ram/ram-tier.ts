@@ -6,7 +6,7 @@ const COLUMN_BYTES = 4 * 9 + 8 + 3;
 /** The same with a slot's usual share of the hash index and the ghost table. */
 const SLOT_BYTES = COLUMN_BYTES + 4 * 2 + 4;
 /**
- * Bytes of budget per slot. The number of slots is fixed at start, so that nothing is ever rehashed
+ * Bytes of budget per slot. The number of slots follows from the budget, so that nothing is ever rehashed
  * while clients wait; items smaller than this on average run out of slots before they run out of arena.
  */
 const BUDGET_PER_SLOT = 192;
@@ -43,31 +43,31 @@ export interface RamStats {
  * only until the next call that may change the tier.
  */
 export class RamTier implements Mover {
-  readonly #slots: number;
-  readonly #arena: Arena;
-  readonly #index: Uint32Array;
-  readonly #mask: number;
-  readonly #ghost: Uint32Array;
-  readonly #ghostMask: number;
-  readonly #hashes: Uint32Array;
-  readonly #at: Uint32Array;
-  readonly #lengths: Uint32Array;
-  readonly #flags: Uint32Array;
-  readonly #expiresAt: Uint32Array;
-  readonly #storedAt: Uint32Array;
-  readonly #placeSegment: Uint32Array;
-  readonly #placeOffset: Uint32Array;
-  readonly #placeSize: Uint32Array;
-  readonly #cas: Float64Array;
-  readonly #keyLengths: Uint8Array;
-  readonly #state: Uint8Array;
-  readonly #ttlShift: Uint8Array;
+  #slots: number;
+  #arena: Arena;
+  #index: Uint32Array;
+  #mask: number;
+  #ghost: Uint32Array;
+  #ghostMask: number;
+  #hashes: Uint32Array;
+  #at: Uint32Array;
+  #lengths: Uint32Array;
+  #flags: Uint32Array;
+  #expiresAt: Uint32Array;
+  #storedAt: Uint32Array;
+  #placeSegment: Uint32Array;
+  #placeOffset: Uint32Array;
+  #placeSize: Uint32Array;
+  #cas: Float64Array;
+  #keyLengths: Uint8Array;
+  #state: Uint8Array;
+  #ttlShift: Uint8Array;
   #freeSlot = NOWHERE;
   #neverUsed = 0;
   #used = 0;
   #absent = 0;
   #evictions = 0;
-  readonly #limitBytes: number;
+  #limitBytes: number;
 
   /** `bytes` is a bound on everything the tier allocates; too few for four segments = an empty tier. */
   constructor(bytes: number) {
@@ -252,6 +252,42 @@ export class RamTier implements Mover {
   clear(): void {
     this.#arena.clear();
     this.#index.fill(0);
+    this.#freeSlot = NOWHERE;
+    this.#neverUsed = 0;
+    this.#used = 0;
+    this.#absent = 0;
+  }
+
+  /**
+   * Changes the bound on everything the tier allocates. It starts anew, empty, unless the bound is what it
+   * was: to carry entries over would need both tiers in memory at once, or hold up clients.
+   *
+   * @throws RangeError when there is not so much memory; the tier is then as it was
+   */
+  resize(bytes: number): void {
+    if (bytes === this.#limitBytes) return;
+    const fresh = new RamTier(bytes);
+    fresh.#arena.belongTo(this);
+    this.#limitBytes = fresh.#limitBytes;
+    this.#slots = fresh.#slots;
+    this.#arena = fresh.#arena;
+    this.#index = fresh.#index;
+    this.#mask = fresh.#mask;
+    this.#ghost = fresh.#ghost;
+    this.#ghostMask = fresh.#ghostMask;
+    this.#hashes = fresh.#hashes;
+    this.#at = fresh.#at;
+    this.#lengths = fresh.#lengths;
+    this.#flags = fresh.#flags;
+    this.#expiresAt = fresh.#expiresAt;
+    this.#storedAt = fresh.#storedAt;
+    this.#placeSegment = fresh.#placeSegment;
+    this.#placeOffset = fresh.#placeOffset;
+    this.#placeSize = fresh.#placeSize;
+    this.#cas = fresh.#cas;
+    this.#keyLengths = fresh.#keyLengths;
+    this.#state = fresh.#state;
+    this.#ttlShift = fresh.#ttlShift;
     this.#freeSlot = NOWHERE;
     this.#neverUsed = 0;
     this.#used = 0;

@@ -30,6 +30,9 @@ const SEAL_EMPTY_BYTES = 2 ** 20;
 /** Largest record that is read at once: more is worth a thread. */
 const READ_NOW_BYTES = 16 * 1024;
 
+/** Bytes of rows that a scan takes from LevelDB at once: bounds what one step holds in memory and how long it takes. */
+const SCAN_BYTES = 128 * 1024;
+
 export interface StoreOptions {
   /** Bytes of LevelDB's block cache. */
   readonly blockCacheBytes: number;
@@ -51,9 +54,15 @@ export interface DueRowInfo {
   readonly entries: number;
 }
 
+/** An item and its key, as a latin1 string. */
+export interface StoredItem {
+  readonly key: string;
+  readonly item: Item;
+}
+
 /** Some items in key order. */
 export interface Scan {
-  readonly found: { key: string; item: Item }[];
+  readonly found: StoredItem[];
   /** The key to go on after; undefined at the end. */
   readonly next: string | undefined;
 }
@@ -343,16 +352,25 @@ export class Store {
     const start = itemKey(prefix);
     const end = prefixEnd(start) ?? Buffer.from([ITEM + 1]);
     const from = after === undefined || after < prefix ? { gte: start } : { gt: itemKey(after) };
-    const found: { key: string; item: Item }[] = [];
+    const found: StoredItem[] = [];
     let last: string | undefined;
     let rows = 0;
-    for await (const [row, value] of this.#db.iterator({ ...from, lt: end, limit, fillCache: false })) {
-      const key = keyOfItem(row);
-      last = key;
-      rows++;
-      const item = readItemRow(value, key.length);
-      if (item === undefined) this.#damaged('an item row');
-      else found.push({ key, item });
+    const iterator = this.#db.iterator({ ...from, lt: end, fillCache: false, highWaterMarkBytes: SCAN_BYTES });
+    try {
+      while (rows < limit) {
+        const portion = await iterator.nextv(limit - rows);
+        if (portion.length === 0) break;
+        for (const [row, value] of portion) {
+          const key = keyOfItem(row);
+          last = key;
+          rows++;
+          const item = readItemRow(value, key.length);
+          if (item === undefined) this.#damaged('an item row');
+          else found.push({ key, item });
+        }
+      }
+    } finally {
+      await iterator.close();
     }
     return { found, next: rows < limit ? undefined : last };
   }

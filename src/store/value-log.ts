@@ -20,6 +20,12 @@ const OPEN_SEGMENTS = 256;
 /** Most buffers one writev takes (IOV_MAX). */
 const IOV_MAX = 1024;
 
+/**
+ * Bytes of one read that does not block. A larger record is read in pieces: what an earlier value took is being given
+ * back meanwhile, which V8 does beside us, instead of after two values have been in memory.
+ */
+const READ_BYTES = 4 * 2 ** 20;
+
 /** A record to write at a place that `reserve` gave. */
 export interface RecordWrite {
   readonly place: Place;
@@ -167,7 +173,7 @@ export class ValueLog {
       if (fd === undefined) return undefined;
       const record = Buffer.allocUnsafeSlow(place.size);
       for (let at = 0; at < place.size; ) {
-        const { bytesRead } = await readAsync(fd, record, at, place.size - at, place.offset + at);
+        const { bytesRead } = await readAsync(fd, record, at, Math.min(READ_BYTES, place.size - at), place.offset + at);
         if (bytesRead === 0) return record.subarray(0, at);
         at += bytesRead;
       }

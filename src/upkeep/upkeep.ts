@@ -81,6 +81,11 @@ export class Upkeep {
     return true;
   }
 
+  /** Whether a sweep in this process is under way, and how many were started. */
+  get sweeps(): { readonly running: boolean; readonly started: number } {
+    return { running: this.#sweeping, started: this.#sweeps };
+  }
+
   /** Names and values for `stats storage`. */
   stats(): [string, string | number][] {
     return [

@@ -26,6 +26,15 @@ function forget(tier: RamTier, key: string): void {
   tier.forget(hashOf(bytes), bytes, 0, bytes.length);
 }
 
+/** Puts enough to use all segments, some of it more than once. */
+function crowd(tier: RamTier, bytes: number): void {
+  const item = buildItem({ value: Buffer.alloc(4000) });
+  for (let i = 0; i < bytes / 1000; i++) {
+    put(tier, `k${i}`, item);
+    tier.touched(find(tier, `k${i}`));
+  }
+}
+
 /** Everything allocated by typed arrays and unpooled buffers while `work` runs. */
 function bytesAllocated(work: () => void): number {
   let allocated = 0;
@@ -56,17 +65,19 @@ const budget = fc.constantFrom(0, 8_000, 32_000, 100_000, 1_000_000);
 const key = fc.nat(60).map((n) => `key ${n}`.padEnd(6 + (n % 5) * 40, '.'));
 const length = fc.oneof({ weight: 6, arbitrary: fc.nat(300) }, { weight: 3, arbitrary: fc.nat(5000) }, { weight: 1, arbitrary: fc.nat(90_000) });
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('put' as const), key, length, isPlaced: fc.boolean() }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('absent' as const), key }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget' as const), key }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('use' as const), key }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('expiry' as const), key, expiresAt: fc.nat(0xffffffff) }) },
+  { weight: 18, arbitrary: fc.record({ kind: fc.constant('put' as const), key, length, isPlaced: fc.boolean() }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('absent' as const), key }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('forget' as const), key }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('use' as const), key }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('expiry' as const), key, expiresAt: fc.nat(0xffffffff) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('resize' as const), bytes: budget }) },
 );
 
 describe('RamTier', () => {
   it('returns nothing but the newest state of a key, whatever was put, used, moved and evicted before', () => {
     fc.assert(
-      fc.property(budget, fc.array(step, { minLength: 20, maxLength: 400 }), (bytes, steps) => {
+      fc.property(budget, fc.array(step, { minLength: 20, maxLength: 400 }), (first, steps) => {
+        let bytes = first;
         const tier = new RamTier(bytes);
         const model = new Map<string, Item | undefined>();
         steps.forEach((step, i) => {
@@ -99,6 +110,11 @@ describe('RamTier', () => {
               model.set(step.key, { ...known, expiresAt: step.expiresAt, ttlShift: 3 });
               break;
             }
+            case 'resize':
+              bytes = step.bytes;
+              tier.resize(bytes);
+              expect(tier.stats().limitBytes).toBe(bytes);
+              break;
           }
           expect(tier.stats().usedBytes).toBeLessThanOrEqual(bytes);
         });
@@ -165,15 +181,52 @@ describe('RamTier', () => {
     }
   });
 
+  it('is empty after its limit changed, and keeps to the new one', () => {
+    const tier = new RamTier(200_000);
+    crowd(tier, 200_000);
+    const { evictions } = tier.stats();
+    tier.resize(8_000_000);
+    expect(tier.stats()).toEqual({ limitBytes: 8_000_000, usedBytes: 0, items: 0, absent: 0, evictions });
+    expect(find(tier, 'k0')).toBe(-1);
+    for (let i = 0; i < 1000; i++) put(tier, `k${i}`, buildItem({ value: bytesOf(1000, i) }));
+    expect(tier.stats()).toMatchObject({ items: 1000, evictions });
+    tier.resize(100_000);
+    expect(bytesAllocated(() => crowd(tier, 100_000))).toBeLessThan(100_000);
+    expect(tier.stats().usedBytes).toBeLessThan(100_000);
+    tier.resize(0);
+    expect(put(tier, 'k', buildItem({ value: bytesOf(10, 1) }))).toBe(false);
+  });
+
+  it('keeps what it has when it is told the limit that it has', () => {
+    const tier = new RamTier(100_000);
+    put(tier, 'k', buildItem({ value: bytesOf(10, 1) }));
+    tier.resize(100_000);
+    expect(find(tier, 'k')).toBeGreaterThanOrEqual(0);
+  });
+
+  it('stays as it is when there is not so much memory', () => {
+    const tier = new RamTier(100_000);
+    put(tier, 'k', buildItem({ value: bytesOf(10, 1) }));
+    expect(() => tier.resize(1e15)).toThrow(RangeError);
+    expect(tier.item(find(tier, 'k')).value).toEqual(bytesOf(10, 1));
+    crowd(tier, 100_000);
+    expect(tier.stats()).toMatchObject({ limitBytes: 100_000 });
+  });
+
+  it('leaves a value alone that was handed out before', () => {
+    const tier = new RamTier(100_000);
+    put(tier, 'k', buildItem({ value: bytesOf(1000, 1) }));
+    const value = tier.item(find(tier, 'k')).value!;
+    tier.resize(50_000);
+    crowd(tier, 50_000);
+    expect(value.equals(bytesOf(1000, 1))).toBe(true);
+  });
+
   // 2371589 and 9466552 make the tables as large per slot as they can get.
   it.each([60_000, 1_000_000, 2_371_589, 9_466_552, 20_000_000])('allocates no more than its limit of %i bytes', (bytes) => {
     const allocated = bytesAllocated(() => {
       const tier = new RamTier(bytes);
-      const item = buildItem({ value: Buffer.alloc(4000) });
-      for (let i = 0; i < bytes / 1000; i++) {
-        put(tier, `k${i}`, item);
-        tier.touched(find(tier, `k${i}`));
-      }
+      crowd(tier, bytes);
     });
     expect(allocated).toBeGreaterThan(bytes / 4);
     expect(allocated).toBeLessThanOrEqual(bytes);

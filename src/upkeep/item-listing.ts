@@ -1,0 +1,38 @@
+import type { Cache } from '../cache/cache.ts';
+import { isExpired } from '../cache/exptime.ts';
+import type { Store, StoredItem } from '../store/store.ts';
+
+/** Items read at once: enough to share the cost of a LevelDB iterator; more was no faster and held the event loop for longer than 1 ms. */
+const PAGE_ITEMS = 128;
+
+/**
+ * All items that are neither expired nor flushed, in key order, a page at a time. Between pages nothing is
+ * held, so the reader may take all the time it wants, or stop. What was staged before the first page is
+ * asked for is seen.
+ *
+ * An item that is there throughout comes exactly once. One that is stored anew, or goes, meanwhile comes
+ * once or not at all, in its old state or its new one.
+ *
+ * @throws what LevelDB says when the store is closed, or opened anew after a failed write
+ */
+export async function* liveItems(cache: Cache, store: Store): AsyncGenerator<readonly StoredItem[], void, undefined> {
+  let now = -1;
+  let after: string | undefined;
+  do {
+    const clock = cache.now();
+    if (clock !== now) {
+      // A touch that is on its way must be read before the expiry time that it replaces counts as over.
+      now = clock;
+      await settled(store);
+    }
+    const { found, next } = await store.scan('', after, PAGE_ITEMS);
+    const { flushCas } = store.state;
+    yield found.filter(({ item }) => item.cas > flushCas && !isExpired(item, now));
+    after = next;
+  } while (after !== undefined);
+}
+
+/** Resolves when what is staged is on disk, or is lost: then what is on disk counts. */
+async function settled(store: Store): Promise<void> {
+  if (store.hasPending) await store.committed().catch(() => undefined);
+}
