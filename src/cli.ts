@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { expireCommand } from './cli/expire.ts';
+import { memcachedCommand } from './cli/memcached.ts';
 import { runProgram } from './cli/program.ts';
 import { serveCommand } from './cli/serve.ts';
 import { packageVersion } from './version.ts';
 
 const status = await runProgram(process.argv.slice(2), {
   commands: [serveCommand(), expireCommand()],
+  rawCommands: [memcachedCommand],
   version: packageVersion(),
   environment: process.env,
   writeOut: (text) => void process.stdout.write(text),

@@ -15,7 +15,7 @@ import { innerSweep } from '../daemon/inner-sweep.ts';
 import type { ServeConfig } from './config.ts';
 import { startServer as start, type RunningServer, type StartDeps } from './server/start.ts';
 
-export type { AckMode, ControlMode, ServeConfig } from './config.ts';
+export type { AckMode, ControlMode, ListenAddress, ProtocolMode, ServeConfig, TlsConfig } from './config.ts';
 export { type ErrorCode, TugelaError } from './errors.ts';
 export { createLogger, type Logger } from './log.ts';
 export { openOffline } from './offline.ts';
@@ -25,16 +25,36 @@ export type { DueList, DueRow, IndexState, ItemList, ListedItem, ListQuery, Reap
 /** What `tugela-ts serve` does without options. */
 export const defaultConfig: ServeConfig = {
   port: 11211,
-  listen: ['127.0.0.1'],
+  listen: [{ host: '127.0.0.1', port: undefined, security: undefined }],
+  udpPort: undefined,
   socket: undefined,
   socketMode: 0o700,
+  portFile: undefined,
+  connections: 1024,
+  backlog: 1024,
+  requestsPerEvent: 20,
+  idleTimeout: 0,
+  protocol: 'auto',
+  tls: undefined,
+  authFile: undefined,
+  saslFile: undefined,
   file: './data',
   memory: 64,
-  connections: 1024,
+  ramTier: true,
+  maxItemSize: 2 ** 20,
   sync: 66,
   ack: 'log',
   expireEvery: 0,
-  maxItemSize: 2 ** 20,
+  cas: true,
+  flushAll: true,
+  dumping: true,
+  watching: true,
+  shutdown: false,
+  evictions: true,
+  prefixDelimiter: ':',
+  detail: false,
+  trackSizes: false,
+  watcherBuffer: 256 * 1024,
   control: 'local',
   verbosity: 0,
 };

@@ -7,9 +7,10 @@ import { addDelta } from './add-delta.ts';
 import { Op } from './command.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { AT_ONCE, expiryOf, isExpired, NEVER } from './exptime.ts';
+import type { CacheObserver, StoreStatus, StoreWord } from './observer.ts';
 import { PrefixStats } from './prefix-stats.ts';
 import type { Residency } from './residency.ts';
-import { decideStore, joinValues, type StoreOp, type StoreOutcome } from './store-item.ts';
+import { decideStore, joinValues, type StoreOp, type StoreOutcome, storeWordOf } from './store-item.ts';
 
 /** The key's state must be loaded first (Residency.load); nothing was done or counted. */
 export const NEEDS_LOAD = 'needs_load';
@@ -18,6 +19,8 @@ export type NeedsLoad = typeof NEEDS_LOAD;
 /** Bytes that memcached counts for an item besides key and value: header, key's NUL, CRLF and cas id. */
 const ITEM_OVERHEAD = 48 + 1 + 2 + 8;
 const FLAGS_OVERHEAD = 4;
+
+const NOTHING = Buffer.alloc(0);
 
 /** A key as it stands in some bytes: read at once, never kept. */
 export interface KeyRange {
@@ -28,13 +31,30 @@ export interface KeyRange {
 
 /** The item that `fetch` found. `bytes` is borrowed: copy it out before the next call. */
 export class Hit {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   start = 0;
   length = 0;
   flags = 0;
   cas: U64 = 0;
-  /** True when `bytes` belongs to this hit alone and may be kept. */
+  /** True when `bytes` never changes and may be kept. */
   owned = false;
+
+  /** Hands over the value, as a view. The hit keeps nothing of it, so that it lives no longer than who takes it. */
+  take(): Buffer {
+    const value = this.bytes.subarray(this.start, this.start + this.length);
+    this.bytes = NOTHING;
+    return value;
+  }
+}
+
+/** What of a cache may be chosen. */
+export interface CacheOptions {
+  /** False: cas uniques are not shown, and who compares with one never finds it equal. */
+  readonly cas?: boolean;
+  /** The character that ends a key's prefix in `stats detail`. */
+  readonly prefixDelimiter?: string;
+  /** True: `stats detail` counts from the start. */
+  readonly detail?: boolean;
 }
 
 /** What a lookup found. Good until anything else changes. */
@@ -44,8 +64,10 @@ export interface Found {
   readonly text: string;
   /** What is stored, dead or alive. */
   readonly old: Item | undefined;
-  /** What is stored if it is alive. Its value may be a view of the RAM tier. */
+  /** What is stored if it is alive. */
   readonly live: Item | undefined;
+  /** True when its value is a view of the RAM tier. */
+  readonly inRam: boolean;
   /** Unix seconds of the lookup. */
   readonly now: number;
 }
@@ -59,21 +81,27 @@ export class Cache {
   readonly residency: Residency;
   readonly counters: Counters = newCounters();
   readonly access: AccessTable;
-  readonly prefixes: PrefixStats = new PrefixStats();
+  readonly prefixes: PrefixStats;
+  /** Told what commands do; undefined while nobody wants to know, which then costs a command one look. */
+  observer: CacheObserver | undefined = undefined;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #maxItemSize: number;
+  readonly #showsCas: boolean;
   /** The number that the last incr or decr came to. */
   deltaResult: U64 = 0;
-  /** The cas unique of the last item stored. */
+  /** The cas unique of the last item stored, as clients see it. */
   storedCas: U64 = 0;
 
-  constructor(store: Store, residency: Residency, access: AccessTable, clock: Clock, maxItemSize: number) {
+  constructor(store: Store, residency: Residency, access: AccessTable, clock: Clock, maxItemSize: number, options: CacheOptions = {}) {
     this.#store = store;
     this.residency = residency;
     this.access = access;
     this.#clock = clock;
     this.#maxItemSize = maxItemSize;
+    this.#showsCas = options.cas ?? true;
+    this.prefixes = new PrefixStats(options.prefixDelimiter);
+    this.prefixes.enabled = options.detail ?? false;
   }
 
   /** False while the store cannot take mutations: they must not be tried, or others would see what is then lost. */
@@ -116,8 +144,9 @@ export class Cache {
           hit.start = ram.valueStart(slot);
           hit.length = ram.length(slot);
           hit.flags = ram.flags(slot);
-          hit.cas = ram.cas(slot);
+          hit.cas = this.#showsCas ? ram.cas(slot) : 0;
           hit.owned = false;
+          if (this.observer !== undefined) this.observer.looked(buffer, start, end, 'found', hit.length);
           return true;
         }
         item = ram.item(slot);
@@ -138,7 +167,7 @@ export class Cache {
         item = known ?? undefined;
       }
     }
-    const live = this.#countLookup(item, now);
+    const live = this.#countLookup(key, item, now);
     if (exptime === undefined) counters.cmd_get++;
     else counters.cmd_touch++;
     if (this.prefixes.enabled) this.prefixes.countGet(buffer, start, end, live !== undefined);
@@ -152,7 +181,7 @@ export class Cache {
     hit.start = 0;
     hit.length = live.length;
     hit.flags = live.flags;
-    hit.cas = casOf(live);
+    hit.cas = this.shownCas(live);
     hit.owned = slot < 0;
     if (exptime === undefined) {
       counters.get_hits++;
@@ -164,7 +193,7 @@ export class Cache {
       hit.bytes = Buffer.from(hit.bytes);
       hit.owned = true;
     }
-    this.#restart({ hash, text: text ?? buffer.toString('latin1', start, end), old: live, live, now }, key, live, exptime);
+    this.#restart({ hash, text: text ?? buffer.toString('latin1', start, end), old: live, live, inRam: slot >= 0, now }, key, live, exptime);
     return true;
   }
 
@@ -176,27 +205,37 @@ export class Cache {
     this.counters.cmd_set++;
     if (this.prefixes.enabled) this.prefixes.countSet(key.buffer, key.start, key.end);
     const { live, now } = found;
-    const outcome = decideStore(op, live, casUnique);
+    let outcome = decideStore(op, live, casUnique, this.#showsCas);
     if (op === Op.cas) this.#countCas(outcome);
-    if (outcome !== 'stored') return outcome;
-    if (joins && live !== undefined) {
+    let expiresAt: number | undefined;
+    let size = value.length;
+    if (outcome === 'stored' && joins && live !== undefined) {
       const joined = joinValues(op, live, value);
-      if (this.isTooLarge(key.end - key.start, live.flags, joined.length)) return 'not_stored';
-      this.put(found, key, { ...live, storedAt: now, bits: live.bits & BASE64_KEY, chosenCas: undefined, value: joined });
-    } else {
+      if (this.isTooLarge(key.end - key.start, live.flags, joined.length)) outcome = 'not_stored';
+      else {
+        this.put(found, key, { ...live, storedAt: now, bits: live.bits & BASE64_KEY, chosenCas: undefined, value: joined });
+        ({ expiresAt } = live);
+        size = joined.length;
+      }
+    } else if (outcome === 'stored') {
       this.put(found, key, this.newItem(now, flags, exptime, value));
     }
+    if (this.observer !== undefined) this.tellStored(key, outcome, storeWordOf(op), expiresAt ?? expiryOf(exptime, now), now, size);
     return outcome;
   }
 
-  /** A value that is too large was offered: a set removes what was there, the others leave it (docs/protocol.md). */
-  refuseTooLarge(removes: boolean, key: KeyRange): 'too_large' | NeedsLoad {
+  /**
+   * A value that is too large was offered: a set removes what was there, the others leave it (docs/protocol.md).
+   * `word` is for the observer.
+   */
+  refuseTooLarge(removes: boolean, key: KeyRange, word: StoreWord = 'null'): 'too_large' | NeedsLoad {
     if (removes) {
       const found = this.lookUp(key, false);
       if (found === NEEDS_LOAD) return NEEDS_LOAD;
       this.drop(found, key);
     }
     this.counters.store_too_large++;
+    this.observer?.stored(key.buffer, key.start, key.end, 'too_large', word, 0, 0);
     return 'too_large';
   }
 
@@ -215,14 +254,19 @@ export class Cache {
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     const { live, now } = found;
     if (live === undefined) {
-      if (increment) this.counters.incr_misses++;
-      else this.counters.decr_misses++;
-      if (vivify === undefined) return 'not_found';
-      this.put(found, key, this.newItem(now, 0, vivify.exptime, Buffer.from(String(vivify.initial), 'latin1')));
+      // As in memcached, a number that is made is neither a hit nor a miss.
+      if (vivify === undefined) {
+        if (increment) this.counters.incr_misses++;
+        else this.counters.decr_misses++;
+        return 'not_found';
+      }
+      const made = this.newItem(now, 0, vivify.exptime, Buffer.from(String(vivify.initial), 'latin1'));
+      this.put(found, key, made);
+      this.tellMade(key, made, now);
       this.deltaResult = vivify.initial;
       return 'stored';
     }
-    if (compareCas !== 0 && casOf(live) !== compareCas) return 'exists';
+    if (compareCas !== 0 && !this.hasCas(live, compareCas)) return 'exists';
     const result = addDelta(live.value!, delta, increment);
     if (result === undefined) return 'non_numeric';
     if (increment) this.counters.incr_hits++;
@@ -243,13 +287,15 @@ export class Cache {
       this.drop(found, key);
       return 'not_found';
     }
-    if (compareCas !== 0 && casOf(found.live) !== compareCas) return 'exists';
+    if (compareCas !== 0 && !this.hasCas(found.live, compareCas)) return 'exists';
     this.counters.delete_hits++;
+    this.observer?.deleted(key.buffer, key.start, key.end, 'delete', found.live.length);
     this.drop(found, key);
     return 'deleted';
   }
 
-  touch(key: KeyRange, exptime: number): 'touched' | 'not_found' | NeedsLoad {
+  /** touch. With `hit`, that gets the item's flags and cas unique, and not its value, which is not needed. */
+  touch(key: KeyRange, exptime: number, hit?: Hit): 'touched' | 'not_found' | NeedsLoad {
     const found = this.lookUp(key, false);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     this.counters.cmd_touch++;
@@ -258,6 +304,11 @@ export class Cache {
       return 'not_found';
     }
     this.counters.touch_hits++;
+    this.access.note(found.hash, found.now);
+    if (hit !== undefined) {
+      hit.flags = found.live.flags;
+      hit.cas = this.shownCas(found.live);
+    }
     this.#restart(found, key, found.live, exptime);
     return 'touched';
   }
@@ -275,17 +326,18 @@ export class Cache {
     else this.#store.changeState({ flushAt: at });
   }
 
-  /** Finds what is stored under a key; with `value`, an item comes with its value. Counts what is dead. */
+  /** Finds what is stored under a key; with `value`, an item comes with its value. Counts what is dead, tells the observer. */
   lookUp(key: KeyRange, value: boolean): Found | NeedsLoad {
     const now = this.now();
     const { buffer, start, end } = key;
     const hash = this.residency.hash(buffer, start, end);
     const text = buffer.toString('latin1', start, end);
-    let item = this.residency.current(hash, buffer, start, end, text, value);
+    const slot = this.residency.ram.find(hash, buffer, start, end);
+    let item = slot >= 0 ? this.residency.inRam(slot) : this.residency.besideRam(text, value);
     if (item === undefined) item = this.residency.readNow(text, value);
     if (item === undefined) return NEEDS_LOAD;
     const old = item ?? undefined;
-    return { hash, text, old, live: this.#countLookup(old, now), now };
+    return { hash, text, old, inRam: slot >= 0, live: this.#countLookup(key, old, now), now };
   }
 
   /** An item to be put: `expiresAt` may be AT_ONCE. */
@@ -305,6 +357,29 @@ export class Cache {
     };
   }
 
+  /** The cas unique of an item as clients see it. */
+  shownCas(item: Item): U64 {
+    return this.#showsCas ? casOf(item) : 0;
+  }
+
+  /** True when an item has a cas unique. */
+  hasCas(item: Item, unique: U64): boolean {
+    return this.#showsCas && casOf(item) === unique;
+  }
+
+  /** Tells the observer of an offered value. `expiresAt` is Unix seconds, NEVER or AT_ONCE. */
+  tellStored(key: KeyRange, status: StoreStatus, word: StoreWord, expiresAt: number, now: number, size: number): void {
+    const ttl = expiresAt === NEVER ? 0 : expiresAt === AT_ONCE ? -1 : expiresAt - now;
+    this.observer?.stored(key.buffer, key.start, key.end, status, word, ttl, size);
+  }
+
+  /** Tells the observer of a number that arithmetic made: memcached adds it, after a lookup of its own. */
+  tellMade(key: KeyRange, { expiresAt, length }: Item, now: number): void {
+    if (this.observer === undefined) return;
+    this.observer.looked(key.buffer, key.start, key.end, 'not_found', 0);
+    this.tellStored(key, 'stored', 'add', expiresAt, now, length);
+  }
+
   /** A cas unique higher than any before. */
   nextCas(): number {
     return this.#store.nextCas();
@@ -315,16 +390,16 @@ export class Cache {
     return ITEM_OVERHEAD + keyLength + (flags !== 0 ? FLAGS_OVERHEAD : 0) + length;
   }
 
-  /** Stores an item under a key that was looked up, with a new cas unique. An item that is gone at once is dropped. */
+  /**
+   * Stores an item under a key that was looked up, with a new cas unique. One that is gone at once is stored as
+   * expired, as in memcached: the next lookup counts it.
+   */
   put(found: Found, key: KeyRange, item: Item): void {
     const cas = this.#store.nextCas();
-    this.storedCas = item.chosenCas ?? cas;
+    this.storedCas = this.#showsCas ? (item.chosenCas ?? cas) : 0;
     this.access.forget(found.hash);
-    if (item.expiresAt === AT_ONCE) {
-      this.drop(found, key);
-      return;
-    }
-    const stored = this.#store.put(found.text, found.old, { ...item, cas, length: item.value!.length, place: undefined });
+    const expiresAt = item.expiresAt === AT_ONCE ? found.now : item.expiresAt;
+    const stored = this.#store.put(found.text, found.old, { ...item, expiresAt, cas, length: item.value!.length, place: undefined });
     this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored);
   }
 
@@ -356,17 +431,23 @@ export class Cache {
     return (expiresAt === 0 || expiresAt > now) && cas > this.#store.state.flushCas;
   }
 
-  /** The item if it is alive; counts those that are not, as every lookup does. */
-  #countLookup(item: Item | undefined, now: number): Item | undefined {
-    if (item === undefined) return undefined;
+  /** The item if it is alive; counts those that are not, as every lookup does, and tells the observer. */
+  #countLookup({ buffer, start, end }: KeyRange, item: Item | undefined, now: number): Item | undefined {
+    if (item === undefined) {
+      this.observer?.looked(buffer, start, end, 'not_found', 0);
+      return undefined;
+    }
     if (item.cas <= this.#store.state.flushCas) {
       this.counters.get_flushed++;
+      this.observer?.looked(buffer, start, end, 'flushed', 0);
       return undefined;
     }
     if (isExpired(item, now)) {
       this.counters.get_expired++;
+      this.observer?.looked(buffer, start, end, 'expired', 0);
       return undefined;
     }
+    this.observer?.looked(buffer, start, end, 'found', item.length);
     return item;
   }
 

@@ -39,6 +39,8 @@ export const Op = {
   ma: 26,
   /** Meta debug. */
   me: 27,
+  /** Administration: shutdown, cache_memlimit, refresh_certs, slabs, lru, lru_crawler, watch; the first of `words` is which. */
+  admin: 28,
 } as const;
 export type Op = (typeof Op)[keyof typeof Op];
 
@@ -192,7 +194,7 @@ export class Command {
   form: object | undefined = undefined;
   /** mg ms md ma me only. */
   readonly meta: MetaFlags = new MetaFlags();
-  /** Words after the command word, for stats, expire, flush_all, verbosity, and friends. */
+  /** Words after the command word, for stats and expire; with it, for administration. */
   words: string[] = [];
   /** op refused only: the line to answer, without CRLF; empty = say nothing. */
   refusal = '';

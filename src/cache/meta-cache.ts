@@ -5,7 +5,8 @@ import type { Command, MetaFields, MetaFlags } from './command.ts';
 import { Op } from './command.ts';
 import { AT_ONCE, expiryOf, NEVER } from './exptime.ts';
 import { ttlShift } from '../store/ttl-bucket.ts';
-import { joinValues } from './store-item.ts';
+import type { StoreWord } from './observer.ts';
+import { joinValues, type StoreOutcome, storeWord } from './store-item.ts';
 
 /** What the steps N R T t of a command made of a time to live. */
 interface Walk {
@@ -58,14 +59,13 @@ export class MetaCache {
     fields.stale = (live.bits & STALE) !== 0;
     fields.winSent = (live.bits & WIN_SENT) !== 0;
     fields.won = walk.won || (fields.stale && !fields.winSent);
+    const changes = walk.expiresAt !== live.expiresAt || fields.won;
     hit.length = live.length;
     hit.start = 0;
-    hit.owned = true;
-    if (meta.value) hit.bytes = live.value!;
-    const changes = walk.expiresAt !== live.expiresAt || fields.won;
     // What follows may change the tier that a view of the value lies in.
-    if (meta.value && changes) hit.bytes = Buffer.from(live.value!);
-    else hit.owned = false;
+    const copies = changes && found.inRam;
+    if (meta.value) hit.bytes = copies ? Buffer.from(live.value!) : live.value!;
+    hit.owned = copies || !found.inRam;
     if (changes && cache.isWritable) {
       this.staged = true;
       if (walk.expiresAt === AT_ONCE) cache.drop(found, key);
@@ -80,7 +80,7 @@ export class MetaCache {
   }
 
   /** ms: set, add, replace, append, prepend, with the conditions of C, I and N. */
-  store(key: KeyRange, command: Command, fields: MetaFields, value: Buffer): 'stored' | 'not_stored' | 'exists' | 'not_found' | NeedsLoad {
+  store(key: KeyRange, command: Command, fields: MetaFields, value: Buffer): StoreOutcome | NeedsLoad {
     const cache = this.#cache;
     const { meta } = command;
     const joins = meta.mode === 'append' || meta.mode === 'prepend';
@@ -90,37 +90,17 @@ export class MetaCache {
     fields.reset();
     fields.cas = 0;
     fields.size = value.length;
-    const { live, now } = found;
+    const { now } = found;
     const fresh = {
       ...cache.newItem(now, command.flags, command.exptime, value),
       bits: meta.base64 ? BASE64_KEY : 0,
       chosenCas: meta.newCas,
     };
-    if (joins) return this.#join(found, key, command, fields, fresh);
-    if (meta.compareCas !== undefined && meta.mode !== 'add') {
-      if (live === undefined) {
-        cache.counters.cas_misses++;
-        return 'not_found';
-      }
-      const cas = casOf(live);
-      if (cas !== meta.compareCas) {
-        if (!meta.invalidate || meta.compareCas > cas) {
-          cache.counters.cas_badval++;
-          return 'exists';
-        }
-        // An older writer: its value is better than none, and stale.
-        cache.counters.cas_hits++;
-        const { expiresAt, ttlShift, bits } = live;
-        return this.#put(found, key, { ...fresh, expiresAt, ttlShift, bits: fresh.bits | STALE | (bits & WIN_SENT) }, fields);
-      }
-      cache.counters.cas_hits++;
-    } else if (meta.mode === 'replace' && live === undefined) {
-      return 'not_stored';
-    } else if (meta.mode === 'add' && live !== undefined) {
-      cache.access.note(found.hash, now);
-      return 'not_stored';
+    const outcome = joins ? this.#join(found, key, command, fields, fresh) : this.#replace(found, key, command, fields, fresh);
+    if (outcome !== 'stored' && cache.observer !== undefined) {
+      cache.tellStored(key, outcome, storeWord(command), fresh.expiresAt, now, value.length);
     }
-    return this.#put(found, key, fresh, fields);
+    return outcome;
   }
 
   /** md: deletes, or marks stale (I), or empties (x). */
@@ -134,19 +114,21 @@ export class MetaCache {
       cache.counters.delete_misses++;
       return 'not_found';
     }
-    if (meta.compareCas !== undefined && casOf(live) !== meta.compareCas) {
+    if (meta.compareCas !== undefined && !cache.hasCas(live, meta.compareCas)) {
       cache.counters.delete_misses++;
       return 'exists';
     }
     this.staged = true;
-    if (!meta.invalidate || meta.clearValue) cache.counters.delete_hits++;
+    if (!meta.invalidate) cache.counters.delete_hits++;
     if (!meta.invalidate && !meta.clearValue) {
+      cache.observer?.deleted(key.buffer, key.start, key.end, 'md', live.length);
       cache.drop(found, key);
     } else if (meta.clearValue) {
       const emptied = cache.newItem(now, meta.clientFlags, meta.ttl ?? 0, Buffer.alloc(0));
       const keptCas = meta.invalidate ? undefined : casOf(live);
       const bits = (live.bits & BASE64_KEY) | (meta.invalidate ? STALE : 0);
       cache.put(found, key, { ...emptied, bits, chosenCas: meta.newCas ?? keptCas });
+      this.#tellEmptied(key, live, emptied, now);
     } else {
       const expiresAt = meta.ttl === undefined ? live.expiresAt : expiryOf(meta.ttl, now);
       if (expiresAt === AT_ONCE) {
@@ -177,7 +159,7 @@ export class MetaCache {
       const made = cache.newItem(now, 0, 0, Buffer.from(String(meta.initial), 'latin1'));
       return this.#putNumber(found, key, meta, fields, { ...made, bits: meta.base64 ? BASE64_KEY : 0 }, meta.initial, true);
     }
-    if (meta.compareCas !== undefined && casOf(live) !== meta.compareCas) return 'exists';
+    if (meta.compareCas !== undefined && !cache.hasCas(live, meta.compareCas)) return 'exists';
     const result = addDelta(live.value!, meta.delta, increment);
     if (result === undefined) return 'non_numeric';
     if (increment) cache.counters.incr_hits++;
@@ -211,7 +193,7 @@ export class MetaCache {
   #describe(item: Item, { hash, now }: Found, fields: MetaFields): void {
     const last = this.#cache.access.last(hash);
     fields.size = item.length;
-    fields.cas = casOf(item);
+    fields.cas = this.#cache.shownCas(item);
     fields.clientFlags = item.flags;
     fields.lastAccess = Math.max(0, now - Math.max(last, item.storedAt));
     fields.fetched = last !== 0;
@@ -222,8 +204,13 @@ export class MetaCache {
   #vivify(found: Found, key: KeyRange, meta: MetaFlags, fields: MetaFields, hit: Hit): 'hit' {
     const cache = this.#cache;
     const { now, hash } = found;
-    cache.counters.cmd_get++;
-    cache.counters.get_hits++;
+    if (meta.ttl === undefined) {
+      cache.counters.cmd_get++;
+      cache.counters.get_hits++;
+    } else {
+      cache.counters.cmd_touch++;
+      cache.counters.touch_hits++;
+    }
     const walk = walkSteps(meta, NEVER, WIN_SENT, now, fields, true);
     const bits = WIN_SENT | (meta.base64 ? BASE64_KEY : 0);
     const made = { ...cache.newItem(now, 0, 0, Buffer.alloc(0)), bits, chosenCas: meta.newCas };
@@ -240,32 +227,79 @@ export class MetaCache {
     return 'hit';
   }
 
-  #join(found: Found, key: KeyRange, { meta, flags }: Command, fields: MetaFields, fresh: Item): 'stored' | 'not_stored' | 'exists' {
+  /** set, add and replace; the first and the last may ask for a cas unique. */
+  #replace(found: Found, key: KeyRange, command: Command, fields: MetaFields, fresh: Item): StoreOutcome {
+    const cache = this.#cache;
     const { live, now } = found;
+    const { meta } = command;
+    const word = storeWord(command);
+    if (meta.compareCas !== undefined && meta.mode !== 'add') {
+      if (live === undefined) {
+        cache.counters.cas_misses++;
+        return 'not_found';
+      }
+      if (!cache.hasCas(live, meta.compareCas)) {
+        // 0 is nobody's cas unique, not the oldest.
+        if (!meta.invalidate || meta.compareCas === 0 || meta.compareCas > cache.shownCas(live)) {
+          cache.counters.cas_badval++;
+          return 'exists';
+        }
+        // An older writer: its value is better than none, and stale.
+        cache.counters.cas_hits++;
+        const { expiresAt, ttlShift, bits } = live;
+        return this.#put(found, key, { ...fresh, expiresAt, ttlShift, bits: fresh.bits | STALE | (bits & WIN_SENT) }, fields, word);
+      }
+      cache.counters.cas_hits++;
+    } else if (meta.mode === 'replace' && live === undefined) {
+      return 'not_stored';
+    } else if (meta.mode === 'add' && live !== undefined) {
+      cache.access.note(found.hash, now);
+      return 'not_stored';
+    }
+    return this.#put(found, key, fresh, fields, word);
+  }
+
+  #join(found: Found, key: KeyRange, command: Command, fields: MetaFields, fresh: Item): StoreOutcome {
+    const { live, now } = found;
+    const { meta, flags } = command;
+    const word = storeWord(command);
     if (live === undefined) {
       if (meta.vivify === undefined) return 'not_stored';
-      return this.#put(found, key, { ...fresh, flags, ...expiryFields(expiryOf(meta.vivify, now), now) }, fields);
+      return this.#put(found, key, { ...fresh, flags, ...expiryFields(expiryOf(meta.vivify, now), now) }, fields, word);
     }
-    if (meta.compareCas !== undefined && casOf(live) !== meta.compareCas) return 'exists';
+    if (meta.compareCas !== undefined && !this.#cache.hasCas(live, meta.compareCas)) return 'exists';
     const joined = joinValues(meta.mode === 'append' ? Op.append : Op.prepend, live, fresh.value!);
     if (this.#cache.isTooLarge(key.end - key.start, live.flags, joined.length)) return 'not_stored';
     fields.size = joined.length;
     const bits = live.bits & BASE64_KEY;
-    return this.#put(found, key, { ...live, storedAt: now, bits, chosenCas: meta.newCas, value: joined }, fields);
+    return this.#put(found, key, { ...live, storedAt: now, bits, chosenCas: meta.newCas, value: joined }, fields, word);
   }
 
-  #put(found: Found, key: KeyRange, item: Item, fields: MetaFields): 'stored' {
+  /** Stores an item; the observer is told under `word`, if there is one. */
+  #put(found: Found, key: KeyRange, item: Item, fields: MetaFields, word: StoreWord | undefined): 'stored' {
     this.staged = true;
     this.#cache.put(found, key, item);
+    if (word !== undefined && this.#cache.observer !== undefined) {
+      this.#cache.tellStored(key, 'stored', word, item.expiresAt, found.now, item.value!.length);
+    }
     fields.cas = this.#cache.storedCas;
     fields.base64Key = (item.bits & BASE64_KEY) !== 0;
     return 'stored';
   }
 
+  /** md x: memcached sets an empty value, after a lookup of its own. */
+  #tellEmptied({ buffer, start, end }: KeyRange, live: Item, { expiresAt }: Item, now: number): void {
+    const { observer } = this.#cache;
+    if (observer === undefined) return;
+    observer.looked(buffer, start, end, 'found', live.length);
+    this.#cache.tellStored({ buffer, start, end }, 'stored', 'set', expiresAt, now, 0);
+  }
+
   #putNumber(found: Found, key: KeyRange, meta: MetaFlags, fields: MetaFields, item: Item, number: U64, made: boolean): 'stored' {
     const walk = walkSteps(meta, item.expiresAt, WIN_SENT, found.now, fields, made);
     const expires = walk.expiresAt === item.expiresAt ? item : expiring(item, walk.expiresAt, found.now);
-    this.#put(found, key, { ...expires, chosenCas: meta.newCas }, fields);
+    this.#put(found, key, { ...expires, chosenCas: meta.newCas }, fields, undefined);
+    if (made) this.#cache.tellMade(key, expires, found.now);
     this.#cache.deltaResult = number;
     return 'stored';
   }

@@ -75,8 +75,12 @@ export class Residency {
    */
   current(hash: number, bytes: Uint8Array, start: number, end: number, key: string, value: boolean): Item | null | undefined {
     const slot = this.ram.find(hash, bytes, start, end);
-    if (slot >= 0) return this.ram.isAbsent(slot) ? null : this.ram.item(slot);
-    return this.besideRam(key, value);
+    return slot >= 0 ? this.inRam(slot) : this.besideRam(key, value);
+  }
+
+  /** The newest state of the key in a slot of the RAM tier; null when absent. */
+  inRam(slot: number): Item | null {
+    return this.ram.isAbsent(slot) ? null : this.ram.item(slot);
   }
 
   /** The same for a key that the RAM tier does not have. */

@@ -15,10 +15,10 @@ const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const;
 
 /**
  * Watches for what ends a server. The first SIGTERM, SIGINT or SIGUSR1 asks for an orderly stop; a second one, an
- * uncaught error, or the end of the time allowed forces it. SIGHUP is reserved: logged, and nothing done.
+ * uncaught error, or the end of the time allowed forces it. SIGHUP is passed on to whoever asks for it.
  */
 export class EndWatch {
-  /** Resolves with the signal that asks for an orderly stop. */
+  /** Resolves with what asks for an orderly stop: a signal's name, or another reason. */
   readonly requested: Promise<string>;
   /** Resolves when the process is to end at once, with the work in hand or not. */
   readonly forced: Promise<void>;
@@ -26,10 +26,11 @@ export class EndWatch {
   readonly #timers: Timers;
   readonly #source: SignalSource;
   readonly #listeners = new Map<string, (value: unknown) => void>();
-  #resolveRequested: (signal: string) => void = () => undefined;
+  #resolveRequested: (reason: string) => void = () => undefined;
   #resolveForced: () => void = () => undefined;
   #cancelLimit: (() => void) | undefined;
   #asked = false;
+  #hangup: () => void;
 
   constructor(source: SignalSource, timers: Timers, logger: Logger) {
     this.#source = source;
@@ -41,8 +42,9 @@ export class EndWatch {
     this.forced = new Promise((resolve) => {
       this.#resolveForced = resolve;
     });
+    this.#hangup = () => this.#logger.info('SIGHUP ignored: still starting');
     for (const signal of STOP_SIGNALS) this.#listen(signal, () => this.#ask(signal));
-    this.#listen('SIGHUP', () => this.#logger.info('SIGHUP ignored'));
+    this.#listen('SIGHUP', () => this.#hangup());
     // Unhandled rejections arrive here as well.
     this.#listen('uncaughtException', (error) => {
       this.#logger.fatal({ err: error }, 'uncaught error, ending');
@@ -53,6 +55,20 @@ export class EndWatch {
   /** True once an orderly stop was asked for. */
   get stopping(): boolean {
     return this.#asked;
+  }
+
+  /** From now on SIGHUP means this. */
+  onHangup(run: () => void): void {
+    this.#hangup = run;
+  }
+
+  /** Asks for an orderly stop as a signal does, but never forces one that is under way. */
+  request(reason: string): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#logger.info(`${reason}, stopping`);
+    this.startLimit();
+    this.#resolveRequested(reason);
   }
 
   /** Starts the time an orderly stop may take; later calls change nothing. */
@@ -75,10 +91,7 @@ export class EndWatch {
       this.#resolveForced();
       return;
     }
-    this.#asked = true;
-    this.#logger.info(`${signal}, stopping`);
-    this.startLimit();
-    this.#resolveRequested(signal);
+    this.request(signal);
   }
 
   #listen(event: string, listener: (value: unknown) => void): void {

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { isLoopback, isWildcard } from '../config/address.ts';
+import type { ServeConfig } from '../config.ts';
+import { formatEndpoint, isLoopback, isWildcard } from '../config/address.ts';
+import { plainAddresses } from '../config/check-together.ts';
 import { environmentName } from '../config/option.ts';
 import type { LogLevel } from '../config/serve-options.ts';
 import { serveOptions } from '../config/serve-options.ts';
@@ -14,6 +16,16 @@ export const PARENT_PIPE_VARIABLE = 'TUGELA_PARENT_PIPE';
 export interface ChildLogging {
   readonly logLevel: LogLevel;
   readonly logPretty: boolean;
+}
+
+/**
+ * Where the daemon may connect: of a server with TLS the unix socket and the addresses without TLS, which are told
+ * apart by the configuration alone.
+ */
+export function daemonAddresses(addresses: readonly string[], { listen, port, tls }: ServeConfig): readonly string[] {
+  if (tls === undefined) return addresses;
+  const plain = plainAddresses(listen, port, true).map((address) => formatEndpoint(address.host, address.port ?? port));
+  return [...addresses.filter((address) => address.startsWith('unix:')), ...plain];
 }
 
 /**
@@ -71,7 +83,8 @@ function targetArguments(addresses: readonly string[]): string[] {
 }
 
 function parseEndpoint(address: string): { host: string; port: string } | undefined {
-  const match = /^(?:\[(.+)\]|(.+)):(\d+)$/.exec(address);
+  // Others, such as "udp:127.0.0.1:11211", are not for the daemon.
+  const match = /^(?:\[(.+)\]|([^:]+)):(\d+)$/.exec(address);
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3];
   return host === undefined || port === undefined ? undefined : { host, port };

@@ -19,6 +19,7 @@ export function addOptions(command: Command, table: OptionTable): Command {
 function makeOption(spec: OptionSpec<unknown>): Option {
   const option = new Option(flagsOf(spec), describe(spec)).helpGroup(spec.group);
   if (spec.counts === true) option.argParser((_value, before: number | undefined) => (before ?? 0) + 1);
+  if (spec.ignored !== undefined) option.hideHelp();
   if (spec.type.list) option.argParser((value, before: string[] | undefined) => [...(before ?? []), value]);
   return option;
 }

@@ -1,9 +1,20 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf, TugelaError } from '../errors.ts';
 
+/** A command that reads its words itself, since they follow other rules than ours. */
+export interface RawCommand {
+  readonly name: string;
+  readonly description: string;
+  /** The whole help text. */
+  readonly help: string;
+  /** Resolves with the exit status; rejects with what went wrong. */
+  run(args: readonly string[], deps: Pick<ProgramDeps, 'environment' | 'writeOut'>): Promise<number>;
+}
+
 /** What `runProgram` is given besides the command line. */
 export interface ProgramDeps {
   readonly commands: readonly Command[];
+  readonly rawCommands?: readonly RawCommand[];
   readonly version: string;
   readonly environment: NodeJS.ProcessEnv;
   writeOut(text: string): void;
@@ -26,7 +37,9 @@ export async function runProgram(args: readonly string[], deps: ProgramDeps): Pr
     running = action;
   });
   try {
-    if (args.length === 0) throw noCommand(deps.commands);
+    if (args.length === 0) throw noCommand(program.commands);
+    const raw = deps.rawCommands?.find(({ name }) => name === args[0]);
+    if (raw !== undefined) return await raw.run(args.slice(1), deps);
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
@@ -54,6 +67,11 @@ function buildProgram(deps: ProgramDeps): Command {
     command.copyInheritedSettings(program);
     command.helpOption('-h, --help', 'print this help');
     program.addCommand(command);
+  }
+  // These are here for the list of commands, for suggestions and for "help NAME".
+  for (const { name, description, help } of deps.rawCommands ?? []) {
+    const command = new Command(name).copyInheritedSettings(program).description(description).helpOption(false);
+    program.addCommand(command.usage('[options]').configureHelp({ formatHelp: () => help }));
   }
   return program;
 }

@@ -13,8 +13,12 @@ export interface RunningServer {
   readonly addresses: readonly string[];
   /** Settles only if the server breaks in a way it cannot mend: with the error, or rejected with it. */
   readonly failed: Promise<unknown>;
+  /** Settles when a client asks for an orderly stop: with what the log is to call it, such as "shutdown command". */
+  readonly stopRequested?: Promise<string>;
   /** Stops accepting, finishes requests in hand, commits, fsyncs and closes. */
   stop(): Promise<void>;
+  /** Reads the password file and the certificates again. What is wrong with them it logs, and keeps what it has. */
+  reload?(): void;
 }
 
 /** What a starting server is handed. */
@@ -46,6 +50,8 @@ export interface RunDeps {
   companion(addresses: readonly string[]): Companion;
   /** Prints a line for scripts. */
   print(line: string): void;
+  /** Called once clients are accepted and the pidfile is there. */
+  onReady?(): void;
 }
 
 /**
@@ -53,6 +59,7 @@ export interface RunDeps {
  * forced one or a failure. Rejects when the server cannot be started at all.
  */
 export async function runServer(settings: ServeSettings, deps: RunDeps): Promise<number> {
+  for (const notice of settings.notices) deps.logger.warn(notice);
   const watch = new EndWatch(deps.signals, deps.timers, deps.logger);
   try {
     return await Promise.race([watch.forced.then(() => 1), serve(settings, deps, watch)]);
@@ -72,8 +79,11 @@ async function serve(settings: ServeSettings, deps: RunDeps, watch: EndWatch): P
       if (account !== undefined) become(account, settings, deps);
     },
   });
+  watch.onHangup(() => reload(server, deps.logger));
+  void server.stopRequested?.then((reason) => watch.request(reason));
   if (pidfile !== undefined && account === undefined) await writePidfileOrStop(pidfile, server, deps);
   for (const address of server.addresses) deps.print(`listening on ${address}`);
+  deps.onReady?.();
   const companion = withExpire && !watch.stopping ? deps.companion(server.addresses) : undefined;
   companion?.start();
 
@@ -83,6 +93,15 @@ async function serve(settings: ServeSettings, deps: RunDeps, watch: EndWatch): P
     watch.startLimit();
   }
   return (await stopAll(server, companion, deps.logger)) && failure === undefined ? 0 : 1;
+}
+
+function reload(server: RunningServer, logger: Logger): void {
+  logger.info('SIGHUP, reading passwords and certificates again');
+  try {
+    server.reload?.();
+  } catch (error) {
+    logger.error({ err: error }, 'could not read them again, going on with those there are');
+  }
 }
 
 /** The user to become; undefined = stay who we are. */

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -16,4 +17,15 @@ export function isLoopback(host: string): boolean {
 /** True for the addresses that stand for all addresses of a machine. */
 export function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || (isIP(host) === 6 && /^[0:]+$/.test(host));
+}
+
+/** The address that stands for all of this machine's: IPv6 with IPv4 inside it where there is IPv6. */
+export function everyAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flat();
+  return addresses.some((address) => address?.family === 'IPv6') ? '::' : '0.0.0.0';
+}
+
+/** Host and port as one word; IPv6 addresses get brackets. */
+export function formatEndpoint(host: string, port: number): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }

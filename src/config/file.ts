@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { messageOf, systemCodeOf } from '../errors.ts';
-import type { OptionSpec, OptionTable } from './option.ts';
+import { type OptionSpec, type OptionTable, shownOptions } from './option.ts';
 import { type Said, type SaidValues, usageError } from './resolve.ts';
 import type { JsonType } from './value-type.ts';
 
@@ -66,5 +66,5 @@ function jsonTypeOf(value: unknown): JsonType | undefined {
 }
 
 function namesOf(table: OptionTable): string[] {
-  return Object.values(table).map((spec) => spec.name);
+  return shownOptions(table).map((spec) => spec.name);
 }

@@ -20,6 +20,11 @@ export interface OptionSpec<T> {
   /** What the number counts: `MB`, `s`, `bytes`. */
   readonly unit?: string;
   readonly description: string;
+  /**
+   * Why it has no effect here: memcached knows it, and command lines that give it are to work. Such an option is
+   * checked, named in a notice when it is given, and left out of help and documentation.
+   */
+  readonly ignored?: string;
 }
 
 /** Options by the camelCase form of their long name. */
@@ -29,6 +34,11 @@ export type OptionTable = Readonly<Record<string, OptionSpec<unknown>>>;
 export type ValuesOf<Table extends OptionTable> = {
   readonly [Key in keyof Table]: Table[Key] extends OptionSpec<infer Value> ? Value : never;
 };
+
+/** Only checks the type: a bare literal would give each default the type of its own text. */
+export function option<T>(spec: OptionSpec<T>): OptionSpec<T> {
+  return spec;
+}
 
 /** `--socket-mode` is `TUGELA_SOCKET_MODE` in the environment. */
 export function environmentName(spec: OptionSpec<unknown>): string {
@@ -41,9 +51,14 @@ export function flagsOf(spec: OptionSpec<unknown>): string {
   return spec.short === undefined ? long : `-${spec.short}, ${long}`;
 }
 
+/** The options that do something, which are those that people are told of. */
+export function shownOptions(table: OptionTable): OptionSpec<unknown>[] {
+  return Object.values(table).filter((spec) => spec.ignored === undefined);
+}
+
 /** A Markdown table of all options, for the documentation. */
 export function optionsMarkdown(table: OptionTable): string {
-  const rows = Object.values(table).map((spec) => {
+  const rows = shownOptions(table).map((spec) => {
     const cells = [
       `\`${flagsOf(spec)}\``,
       spec.defaultText === undefined ? '' : `\`${spec.defaultText}\``,

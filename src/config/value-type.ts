@@ -1,5 +1,3 @@
-import { isIP } from 'node:net';
-
 /** What reading a value came to: the value, or what is wrong with the text, to follow "--port: ". */
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
@@ -23,6 +21,21 @@ export function wholeNumber(min: number, max: number): ValueType<number> {
   );
 }
 
+/** A port, or `none` for undefined. */
+export function portOrNone(): ValueType<number | undefined> {
+  const port = wholeNumber(0, PORT_MAX);
+  const allowed = `${port.allowed}, or none`;
+  return {
+    ...port,
+    allowed,
+    parse(value) {
+      if (value === 'none') return { ok: true, value: undefined };
+      const parsed = port.parse(value);
+      return parsed.ok ? parsed : { ok: false, problem: `'${value}' is not ${allowed}` };
+    },
+  };
+}
+
 /** Seconds from 0 to `max`, to the millisecond. */
 export function seconds(max: number): ValueType<number> {
   return single(`a number of seconds from 0 to ${max}`, ['number', 'string'], (text) =>
@@ -30,13 +43,13 @@ export function seconds(max: number): ValueType<number> {
   );
 }
 
-/** Bytes, with `k` or `m` for 1024 and 1024² of them, from `min` to `max`. */
+/** Bytes, with `k`, `m` or `g` for 1024, 1024² and 1024³ of them, from `min` to `max`. */
 export function byteSize(min: number, max: number): ValueType<number> {
-  const allowed = `a size from ${formatBytes(min)} to ${formatBytes(max)} (bytes, or a number with k or m)`;
+  const allowed = `a size from ${formatBytes(min)} to ${formatBytes(max)} (bytes, or a number with k, m or g)`;
   return single(allowed, ['number', 'string'], (text) => {
-    const match = /^(\d{1,15})([km]?)$/i.exec(text);
+    const match = /^(\d{1,15})([kmg]?)$/i.exec(text);
     if (match === null) return undefined;
-    const unit = { '': 1, k: KILO, m: KILO * KILO }[match[2]?.toLowerCase() ?? ''] ?? 1;
+    const unit = { '': 1, k: KILO, m: KILO ** 2, g: KILO ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1;
     return within(Number(match[1]) * unit, min, max);
   });
 }
@@ -51,6 +64,13 @@ export function octalMode(): ValueType<number> {
 /** One of a few words. */
 export function oneOf<const T extends string>(...words: readonly T[]): ValueType<T> {
   return single(`one of ${words.join(', ')}`, ['string'], (text) => words.find((word) => word === text));
+}
+
+/** One character that can be part of a key, of those on a keyboard. */
+export function keyCharacter(): ValueType<string> {
+  return single('one printable ASCII character other than the space', ['string'], (text) =>
+    /^[!-~]$/.test(text) ? text : undefined,
+  );
 }
 
 /** Any text but the empty one. */
@@ -73,35 +93,16 @@ export function flag(): ValueType<boolean> {
   });
 }
 
-/**
- * Addresses to listen on: host names, IPv4, and IPv6 with or without brackets.
- * `none` alone is the empty list.
- */
-export function hostList(): ValueType<readonly string[]> {
-  const allowed = 'a host name, an IPv4 or an IPv6 address';
-  return {
-    allowed: `${allowed}; several with commas; or none`,
-    json: ['string', 'array'],
-    list: true,
-    parse(value) {
-      const words = value.split(',').map((word) => word.trim());
-      if (value === '' || (words.length === 1 && words[0] === 'none')) return { ok: true, value: [] };
-      const hosts = new Set<string>();
-      for (const word of words) {
-        const host = parseHost(word);
-        if (host === undefined) return { ok: false, problem: hostProblem(word, allowed) };
-        hosts.add(host);
-      }
-      return { ok: true, value: [...hosts] };
-    },
-  };
+/** Bytes in the shortest exact form with `k`, `m` or `g`: 1048576 is `1m`. */
+export function formatBytes(bytes: number): string {
+  for (const [unit, size] of [['g', KILO ** 3], ['m', KILO ** 2], ['k', KILO]] as const) {
+    if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
+  }
+  return String(bytes);
 }
 
-/** Bytes in the shortest exact form with `k` or `m`: 1048576 is `1m`. */
-export function formatBytes(bytes: number): string {
-  if (bytes >= KILO * KILO && bytes % (KILO * KILO) === 0) return `${bytes / (KILO * KILO)}m`;
-  return bytes >= KILO && bytes % KILO === 0 ? `${bytes / KILO}k` : String(bytes);
-}
+/** The largest TCP or UDP port. */
+export const PORT_MAX = 65_535;
 
 const KILO = 1024;
 const SOCKET_PATH_MAX = 107;
@@ -122,23 +123,4 @@ function single<T>(allowed: string, json: readonly JsonType[], read: (text: stri
 
 function within(value: number, min: number, max: number): number | undefined {
   return value >= min && value <= max ? value : undefined;
-}
-
-function parseHost(word: string): string | undefined {
-  if (word.startsWith('[') && word.endsWith(']')) {
-    const inner = word.slice(1, -1);
-    return isIP(inner) === 6 ? inner : undefined;
-  }
-  if (isIP(word) !== 0) return word;
-  // Digits and dots alone are a mistyped address, which a resolver might take for something else.
-  if (/^[\d.]+$/.test(word) || word === 'none') return undefined;
-  return /^[a-z\d_]([a-z\d_-]*[a-z\d_])?(\.[a-z\d_]([a-z\d_-]*[a-z\d_])?)*\.?$/i.test(word) ? word : undefined;
-}
-
-function hostProblem(word: string, allowed: string): string {
-  if (word === '*') return "'*' is not an address; every address is 0.0.0.0 or ::";
-  if (word === 'none') return "'none' stands alone";
-  const withPort = /^(\[.+\]|[^:]+):\d+$/.exec(word);
-  if (withPort !== null) return `'${word}' has a port in it; give the port with --port`;
-  return `'${word}' is not ${allowed}`;
 }

@@ -321,6 +321,9 @@ function fill(
       break;
     case Op.refused:
       request.mechanism = buffer.toString('latin1', keyStart, keyEnd);
+      command.refusal = '';
+      command.skip = 0;
+      command.close = false;
       // A mechanism is no key of the cache.
       command.keyCount = 0;
       break;

@@ -32,6 +32,8 @@ export function lookUpCommand(buffer: Buffer, start: number, end: number): Op {
       if (isWord(buffer, start, end, 'set')) return Op.set;
       if (isWord(buffer, start, end, 'stats')) return Op.stats;
       if (isWord(buffer, start, end, 'sync')) return Op.sync;
+      if (isWord(buffer, start, end, 'shutdown')) return Op.admin;
+      if (isWord(buffer, start, end, 'slabs')) return Op.admin;
       return Op.refused;
     case 0x61: // a
       if (isWord(buffer, start, end, 'add')) return Op.add;
@@ -46,12 +48,14 @@ export function lookUpCommand(buffer: Buffer, start: number, end: number): Op {
       return Op.refused;
     case 0x63: // c
       if (isWord(buffer, start, end, 'cas')) return Op.cas;
+      if (isWord(buffer, start, end, 'cache_memlimit')) return Op.admin;
       return Op.refused;
     case 0x74: // t
       if (isWord(buffer, start, end, 'touch')) return Op.touch;
       return Op.refused;
     case 0x72: // r
       if (isWord(buffer, start, end, 'replace')) return Op.replace;
+      if (isWord(buffer, start, end, 'refresh_certs')) return Op.admin;
       return Op.refused;
     case 0x70: // p
       if (isWord(buffer, start, end, 'prepend')) return Op.prepend;
@@ -76,6 +80,13 @@ export function lookUpCommand(buffer: Buffer, start: number, end: number): Op {
       return Op.refused;
     case 0x65: // e
       if (isWord(buffer, start, end, 'expire')) return Op.expire;
+      return Op.refused;
+    case 0x6c: // l
+      if (isWord(buffer, start, end, 'lru_crawler')) return Op.admin;
+      if (isWord(buffer, start, end, 'lru')) return Op.admin;
+      return Op.refused;
+    case 0x77: // w
+      if (isWord(buffer, start, end, 'watch')) return Op.admin;
       return Op.refused;
     default:
       return Op.refused;

@@ -17,6 +17,7 @@ import { parseI32, parseLooseExptime, parseLooseFlags, parseU32, parseU64 } from
  *   incr|decr KEY DELTA [noreply]     touch KEY EXPTIME [noreply]     delete KEY [0] [noreply]
  *   flush_all [EXPTIME] [noreply]     verbosity LEVEL [noreply]       version  quit  mn
  *   stats WORD*     expire WORD*      sync [noreply]
+ *   shutdown|cache_memlimit|refresh_certs|slabs|lru|lru_crawler|watch WORD*          (administration)
  *   mg|md|ma|me KEY FLAG*             ms KEY LENGTH FLAG*     + LENGTH bytes + CRLF      (meta-parser.ts)
  *
  * `noreply` is the last word of a line; words that no command asks for are overlooked.
@@ -41,7 +42,7 @@ const KEPT_RANGES_MAX = 4096;
  *
  * Returns the bytes of the line, its LF included, or NEED_MORE; then `command` holds nothing of use. The data block
  * of a storage command is not part of the line: `command.length` + 2 bytes follow it. Only the fields that the op
- * uses are set: `words` by stats and expire; `exptime` by storage commands, touch, gat, gats, flush_all (0 when the
+ * uses are set: `words` by stats, expire and administration; `exptime` by storage commands, touch, gat, gats, flush_all (0 when the
  * line has none) and verbosity (the level).
  *
  * A refused line has op Op.refused. Its `skip` says how many bytes after the line are to be swallowed, usually none;
@@ -116,6 +117,9 @@ export function parseLine(buffer: Buffer, start: number, end: number, scanFrom: 
     case Op.stats:
     case Op.expire:
       fillWords(command);
+      break;
+    case Op.admin:
+      fillAdministration(command, start, wordEnd);
       break;
     case Op.version:
     case Op.quit:
@@ -403,6 +407,17 @@ function fillWords(command: Command): void {
   }
   command.words = words;
   command.keyCount = 0;
+}
+
+/** Of these commands cache_memlimit alone knows noreply; the others take it for a word of theirs, and are silent. */
+function fillAdministration(command: Command, start: number, end: number): void {
+  command.noreply = endsWithNoreply(command);
+  fillWords(command);
+  const word = command.buffer.toString('latin1', start, end);
+  if (command.noreply && word === 'cache_memlimit') {
+    command.words.pop();
+  }
+  command.words.unshift(word);
 }
 
 function fillMeta(command: Command): void {

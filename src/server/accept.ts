@@ -6,6 +6,9 @@ const READ_BYTES = 64 * 1024;
 /** Called with what was read; `bytes` is valid only during the call. False = stop reading until `resume`. */
 export type OnRead = (bytes: Buffer, length: number) => boolean;
 
+/** Called with a new client; `setReader` starts reading. */
+export type OnSocket = (socket: Socket, setReader: (onRead: OnRead) => void) => void;
+
 /** The parts of Node's handles that are used here. */
 interface Handle {
   onconnection?: (error: number | undefined, client: unknown) => void;
@@ -18,7 +21,7 @@ interface Handle {
  * taken from the server before it makes a socket of its own. Where Node does not let us, the ordinary way
  * is used.
  */
-export function createAcceptor(onSocket: (socket: Socket, setReader: (onRead: OnRead) => void) => void): Server {
+export function createAcceptor(onSocket: OnSocket): Server {
   const shared = Buffer.allocUnsafeSlow(READ_BYTES);
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     onSocket(socket, (onRead) => {

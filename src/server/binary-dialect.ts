@@ -1,10 +1,13 @@
+import { SASL_MECHANISMS, type SaslAuthority, type SaslOutcome } from '../auth/sasl.ts';
 import { type Cache, Hit, type KeyRange, NEEDS_LOAD } from '../cache/cache.ts';
 import { type Command, Op } from '../cache/command.ts';
 import type { StoreOp } from '../cache/store-item.ts';
 import { messageOf } from '../errors.ts';
-import { Status } from '../protocol/binary-header.ts';
-import { BinaryRequest, parsePacket, peekPacketKeys } from '../protocol/binary-parser.ts';
+import { Opcode, Status } from '../protocol/binary-header.ts';
+import { BinaryRequest, parsePacket, peekPacketKeys, type SaslState } from '../protocol/binary-parser.ts';
 import {
+  AUTHENTICATED,
+  challengePacket,
   errorPacket,
   failedPackets,
   FailureText,
@@ -13,6 +16,7 @@ import {
   numberPacket,
   outcomePacket,
   refusalPacket,
+  type ReplyTo,
   statEnd,
   statPacket,
   statPackets,
@@ -23,22 +27,28 @@ import { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { type Administration, type Dialect, type Step, UNCOPIED_VALUE_BYTES } from './dialect.ts';
 import type { Session } from './session.ts';
 
+const NOTHING = Buffer.alloc(0);
+
 /** The binary protocol (protocol_binary.txt, docs/protocol.md) on the cache. */
 export class BinaryDialect implements Dialect {
   readonly trailer = 0;
   readonly #cache: Cache;
   readonly #administration: Administration;
+  readonly #sasl: SaslAuthority | undefined;
   readonly #hit = new Hit();
   readonly #key: KeyRange = { buffer: Buffer.alloc(0), start: 0, end: 0 };
   #request = new BinaryRequest();
   pending: Promise<Buffer> | undefined;
-  value: Buffer = Buffer.alloc(0);
+  /** No command of this dialect answers in pieces. */
+  readonly stream = undefined;
   answered = 0;
   staged = false;
 
-  constructor(cache: Cache, administration: Administration) {
+  /** With `sasl` clients must authenticate before anything else; without, there is nothing to authenticate for. */
+  constructor(cache: Cache, administration: Administration, sasl?: SaslAuthority) {
     this.#cache = cache;
     this.#administration = administration;
+    this.#sasl = sasl;
     this.renew();
   }
 
@@ -46,8 +56,12 @@ export class BinaryDialect implements Dialect {
     return this.#request.command;
   }
 
-  parse(bytes: Buffer, start: number, end: number): number {
-    return parsePacket(bytes, start, end, this.#request);
+  parse(bytes: Buffer, start: number, end: number, _scanFrom: number, session: Session): number {
+    return parsePacket(bytes, start, end, this.#request, this.#saslState(session));
+  }
+
+  takeValue(): Buffer {
+    return this.#hit.take();
   }
 
   renew(): void {
@@ -64,6 +78,8 @@ export class BinaryDialect implements Dialect {
   }
 
   isTooLarge(command: Command): boolean {
+    // The parser bounds what is sent to authenticate, and it is not stored.
+    if (requestOf(command).isSasl) return false;
     const key = this.#keyOf(command);
     return this.#cache.isTooLarge(key.end - key.start, command.flags, command.length);
   }
@@ -82,16 +98,21 @@ export class BinaryDialect implements Dialect {
     // A value ends where the header says; nothing can be wrong with its end.
   }
 
-  execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step {
+  execute(command: Command, value: Buffer | undefined, answered: number, session: Session, out: ReplyBuffer): Step {
     const request = requestOf(command);
     const { op } = command;
     this.answered = answered;
+    if (op !== Op.refused && op !== Op.version && this.#saslState(session) === 'required') {
+      // The parser has refused it; this is in case one day it does not.
+      errorPacket(out, request, Status.authError);
+      return 'close';
+    }
     if (op >= Op.gat && op <= Op.flush_all && !this.#cache.isWritable) return refuseWrite(request, out);
     switch (op) {
       case Op.get:
-        return this.#retrieve(request, undefined, copyAll, out);
+        return this.#retrieve(request, undefined, out);
       case Op.gat:
-        return this.#retrieve(request, command.exptime, copyAll, out);
+        return this.#retrieve(request, command.exptime, out);
       case Op.touch:
         return this.#touch(request, out);
       case Op.set:
@@ -107,6 +128,11 @@ export class BinaryDialect implements Dialect {
       case Op.delete:
         return this.#delete(request, out);
       case Op.flush_all:
+        if (!this.#administration.flushAllowed) {
+          this.#cache.counters.cmd_flush++;
+          errorPacket(out, request, Status.authError);
+          return 'done';
+        }
         this.#cache.flushAll(command.exptime);
         this.staged = true;
         outcomePacket(out, request, 'ok', 0);
@@ -123,6 +149,7 @@ export class BinaryDialect implements Dialect {
         outcomePacket(out, request, 'ok', 0);
         return 'close';
       case Op.refused:
+        if (request.isSasl && this.#sasl !== undefined) return this.#authenticate(this.#sasl, request, value ?? NOTHING, session, out);
         refusalPacket(out, request);
         return request.close ? 'close' : 'done';
       default:
@@ -144,8 +171,8 @@ export class BinaryDialect implements Dialect {
     return packets((out) => failedPackets(out, replies, 0, replies.length, FailureText.write));
   }
 
-  #retrieve(request: BinaryRequest, exptime: number | undefined, copyAll: boolean, out: ReplyBuffer): Step {
-    // The value went ahead uncopied.
+  #retrieve(request: BinaryRequest, exptime: number | undefined, out: ReplyBuffer): Step {
+    // The value went out uncopied.
     if (this.answered > 0) return 'done';
     const hit = this.#hit;
     const found = this.#cache.fetch(this.#keyOf(request.command), exptime, hit);
@@ -156,8 +183,7 @@ export class BinaryDialect implements Dialect {
     }
     this.staged ||= exptime !== undefined;
     hitPacket(out, request, hit.flags, hit.length, hit.cas);
-    if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES && !copyAll && exptime === undefined) {
-      this.value = hit.bytes.subarray(hit.start, hit.start + hit.length);
+    if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES) {
       this.answered = 1;
       return 'value';
     }
@@ -166,10 +192,13 @@ export class BinaryDialect implements Dialect {
   }
 
   #touch(request: BinaryRequest, out: ReplyBuffer): Step {
-    // The reply tells flags and cas unique, which only a retrieval gives.
     const hit = this.#hit;
-    const found = this.#cache.fetch(this.#keyOf(request.command), request.command.exptime, hit);
-    if (found === NEEDS_LOAD) return 'load';
+    const key = this.#keyOf(request.command);
+    const outcome = this.#cache.touch(key, request.command.exptime, hit);
+    if (outcome === NEEDS_LOAD) return 'load';
+    const found = outcome === 'touched';
+    // Memcached counts the binary touch as a retrieval, the text one not at all.
+    if (this.#cache.prefixes.enabled) this.#cache.prefixes.countGet(key.buffer, key.start, key.end, found);
     this.staged ||= found;
     if (found) touchedPacket(out, request, hit.flags, hit.cas);
     else missPacket(out, request);
@@ -204,6 +233,27 @@ export class BinaryDialect implements Dialect {
     return 'done';
   }
 
+  #saslState(session: Session): SaslState {
+    if (this.#sasl === undefined) return 'off';
+    return session.authenticated ? 'done' : 'required';
+  }
+
+  #authenticate(sasl: SaslAuthority, request: BinaryRequest, response: Buffer, session: Session, out: ReplyBuffer): Step {
+    const { opcode, opaque, mechanism } = request;
+    if (opcode === Opcode.saslList) {
+      textPacket(out, request, SASL_MECHANISMS);
+      return 'done';
+    }
+    // Whoever tries to become somebody else is nobody until that has succeeded.
+    session.authenticated = false;
+    const outcome = opcode === Opcode.saslAuth ? sasl.start(session, mechanism, response) : sasl.step(session, mechanism, response);
+    this.pending = outcome.then((outcome) => {
+      session.authenticated = outcome.kind === 'done';
+      return packets((out) => saslPacket(out, { opcode, opaque }, outcome));
+    });
+    return 'later';
+  }
+
   #stats(request: BinaryRequest, session: Session): Step {
     const to = { opcode: request.opcode, opaque: request.opaque };
     const { words } = request.command;
@@ -235,6 +285,20 @@ export class BinaryDialect implements Dialect {
 function requestOf(command: Command): BinaryRequest {
   if (command.form instanceof BinaryRequest) return command.form;
   throw new TypeError('The command was not parsed from a packet');
+}
+
+function saslPacket(out: ReplyBuffer, to: ReplyTo, outcome: SaslOutcome): void {
+  switch (outcome.kind) {
+    case 'done':
+      textPacket(out, to, AUTHENTICATED);
+      break;
+    case 'continue':
+      challengePacket(out, to, outcome.challenge);
+      break;
+    case 'failed':
+      errorPacket(out, to, Status.authError);
+      break;
+  }
 }
 
 function refuseWrite(request: BinaryRequest, out: ReplyBuffer): Step {

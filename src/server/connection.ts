@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { Cache } from '../cache/cache.ts';
 import { type Command, Op } from '../cache/command.ts';
 import type { Want } from '../cache/residency.ts';
@@ -12,6 +11,7 @@ import type { ConnectionState, Session } from './session.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
+const CRLF = Buffer.from('\r\n');
 /** Unread input above which a connection that waits is no longer read from. */
 const BACKLOG_BYTES = 256 * 1024;
 /** Unsent replies above which a connection executes nothing more until its client reads. */
@@ -21,11 +21,39 @@ const PENDING_BYTES = 16 * 1024 * 1024;
 /** Keys that one look ahead loads together. */
 const LOOK_AHEAD_KEYS = 256;
 
+/** What a connection needs of the socket, or of what stands for one. */
+export interface Wire {
+  readonly writableLength: number;
+  on(event: 'drain' | 'end' | 'close' | 'error', listener: () => void): unknown;
+  /** Takes the bytes, which may change afterwards once `writableLength` is 0. */
+  write(bytes: Buffer): unknown;
+  cork(): void;
+  uncork(): void;
+  resume(): unknown;
+  destroy(): unknown;
+  destroySoon(): void;
+}
+
+/** Where a connection comes from and what it may speak. */
+export interface Origin {
+  /** As in Session. */
+  readonly id: number;
+  readonly peer: string;
+  readonly listener: string;
+  readonly transport: Session['transport'];
+  readonly isLocal: boolean;
+  readonly isEncrypted: boolean;
+  /** The dialect it must speak; undefined = chosen by its first byte, as memcached does. */
+  readonly dialect: Dialect | undefined;
+}
+
+/** Why a connection ended, as `watch connevents` says it. */
+export type CloseReason = 'normal' | 'error' | 'idle_timeout' | 'shutdown';
+
 /** What all connections of a server share. */
 export interface ConnectionContext {
   readonly cache: Cache;
   readonly store: Store;
-  /** The dialect of a connection is chosen by its first byte, as memcached does. */
   readonly text: Dialect;
   readonly binary: Dialect;
   /** Replies of the connection that runs now. */
@@ -33,7 +61,11 @@ export interface ConnectionContext {
   /** Mutations are acknowledged before they are committed. */
   readonly ackFromMemory: boolean;
   readonly traffic: Traffic;
+  /** Requests that one connection may execute before others get their turn. */
+  readonly requestsPerEvent: number;
   nowSeconds(): number;
+  /** Told which connection is about to execute commands. */
+  turn(connection: Connection): void;
   /** Told of each command before it is executed, if anybody wants to know. */
   trace: ((connection: Connection, command: Command) => void) | undefined;
   /** Told when a connection is over. */
@@ -46,6 +78,8 @@ export interface ConnectionContext {
 export interface Traffic {
   bytesRead: number;
   bytesWritten: number;
+  /** How often a connection with more to do left the turn to others. */
+  yields: number;
 }
 
 /** A storage command whose data block is still arriving. */
@@ -67,9 +101,13 @@ export class Connection implements Session, CommitWaiter {
   readonly id: number;
   readonly peer: string;
   readonly listener: string;
+  readonly transport: Session['transport'];
   readonly isLocal: boolean;
   lastCommandAt: number;
-  readonly #socket: Socket;
+  authenticated = false;
+  closeReason: CloseReason = 'normal';
+  readonly #socket: Wire;
+  readonly #isEncrypted: boolean;
   readonly #context: ConnectionContext;
   /** Undefined until the first byte is there. */
   #dialect: Dialect | undefined;
@@ -86,9 +124,15 @@ export class Connection implements Session, CommitWaiter {
   #answered = 0;
   /** True for a storage command that only waits to be refused. */
   #tooLarge = false;
-  #waiting: 'nothing' | 'load' | 'commit' | 'drain' | 'later' = 'nothing';
-  /** Replies held back, and where in them those lie that depend on the commit: start, end, number of the command. */
-  #held: Buffer | undefined;
+  #waiting: 'nothing' | 'load' | 'commit' | 'drain' | 'later' | 'turn' | 'watch' = 'nothing';
+  /** True once it is only there to receive log lines. */
+  #watching = false;
+  /** Told when the client has read what a stream waits for, or is gone. */
+  #onRoom: (() => void) | undefined;
+  /** Replies held back, in pieces of `#heldLength` bytes; large values among them are nobody's copies. */
+  #held: Buffer[] | undefined;
+  #heldLength = 0;
+  /** Where in them those lie that depend on the commit: start, end, number of the command. */
   #heldSpans: number[] = [];
   /** The last commit group that holds something of this connection. */
   #stagedIn = 0;
@@ -102,13 +146,16 @@ export class Connection implements Session, CommitWaiter {
   #peerEnded = false;
   #closed = false;
 
-  constructor(socket: Socket, id: number, peer: string, listener: string, isLocal: boolean, context: ConnectionContext) {
+  constructor(socket: Wire, origin: Origin, context: ConnectionContext) {
     this.#socket = socket;
     this.#context = context;
-    this.id = id;
-    this.peer = peer;
-    this.listener = listener;
-    this.isLocal = isLocal;
+    this.id = origin.id;
+    this.peer = origin.peer;
+    this.listener = origin.listener;
+    this.transport = origin.transport;
+    this.isLocal = origin.isLocal;
+    this.#isEncrypted = origin.isEncrypted;
+    this.#dialect = origin.dialect;
     this.lastCommandAt = context.nowSeconds();
     socket.on('drain', () => this.#drained());
     socket.on('end', () => {
@@ -119,13 +166,15 @@ export class Connection implements Session, CommitWaiter {
       this.#closed = true;
       this.#input = undefined;
       this.#collecting = undefined;
+      this.#onRoom?.();
       context.onClose(this);
     });
   }
 
   get state(): ConnectionState {
     if (this.#closing) return 'conn_closing';
-    if (this.#running) return 'conn_parse_cmd';
+    if (this.#watching) return 'conn_watch';
+    if (this.#running || this.#waiting === 'later') return 'conn_parse_cmd';
     if (this.#waiting === 'drain') return 'conn_write';
     if (this.#waiting !== 'nothing') return 'conn_waiting';
     if (this.#collecting !== undefined) return 'conn_nread';
@@ -137,9 +186,27 @@ export class Connection implements Session, CommitWaiter {
     return this.#waiting === 'nothing' && !this.#running && (this.#closing || this.#collecting === undefined) && this.#socket.writableLength === 0;
   }
 
+  get isPipelined(): boolean {
+    return this.#held !== undefined || this.#context.out.length > 0;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  push(bytes: Buffer): void {
+    this.#send(bytes);
+  }
+
+  /** True for a connection between commands. */
+  get isBetweenCommands(): boolean {
+    return this.isIdle && this.#skip === 0 && this.#collecting === undefined;
+  }
+
   /** Takes what was read. Returns false when reading must pause. */
   read(bytes: Buffer, length: number): boolean {
-    if (this.#closed || this.#closing || this.#peerEnded) return true;
+    // A watcher has nothing more to say.
+    if (this.#closed || this.#closing || this.#peerEnded || this.#watching) return true;
     this.#context.traffic.bytesRead += length;
     if (this.#waiting !== 'nothing' || this.#running) {
       const view = bytes.subarray(0, length);
@@ -159,14 +226,14 @@ export class Connection implements Session, CommitWaiter {
   /** Takes no further input, answers what is complete of the input there is, and ends. */
   finish(): void {
     this.#peerEnded = true;
-    if (this.#waiting === 'nothing' && !this.#running) this.close();
+    if ((this.#waiting === 'nothing' || this.#waiting === 'watch') && !this.#running) this.close();
   }
 
   /** Ends the connection once its replies are sent. */
   close(): void {
     if (this.#closing || this.#closed) return;
     this.#closing = true;
-    if (this.#waiting === 'nothing' || this.#waiting === 'drain') this.#end();
+    if (this.#waiting === 'nothing' || this.#waiting === 'drain' || this.#waiting === 'watch') this.#end();
   }
 
   /** Ends the connection at once. */
@@ -179,11 +246,15 @@ export class Connection implements Session, CommitWaiter {
     this.#waiting = 'nothing';
     this.#stagedIn = 0;
     if (error !== undefined) this.#dropFailed();
-    const held = this.#held;
+    const held = this.#held ?? [];
     const spans = this.#heldSpans;
     this.#held = undefined;
+    this.#heldLength = 0;
     this.#heldSpans = [];
-    if (held !== undefined) this.#send(error === undefined || this.#dialect === undefined ? held : failReplies(this.#dialect, held, spans));
+    if (held.length > 1) this.#socket.cork();
+    if (error === undefined || this.#dialect === undefined) for (const bytes of held) this.#send(bytes);
+    else if (held.length > 0) this.#send(failReplies(this.#dialect, Buffer.concat(held), spans));
+    this.#socket.uncork();
     this.#resume();
   }
 
@@ -196,6 +267,10 @@ export class Connection implements Session, CommitWaiter {
     }
     if (this.#socket.writableLength > UNSENT_BYTES) {
       this.#waiting = 'drain';
+      return;
+    }
+    if (this.#watching && !this.#peerEnded) {
+      this.#waiting = 'watch';
       return;
     }
     const input = this.#input ?? Buffer.alloc(0);
@@ -211,13 +286,16 @@ export class Connection implements Session, CommitWaiter {
 
   /** Sends what is unsent and then the end. Reading goes on, without use, or the client's own end would not be noticed. */
   #end(): void {
-    this.#socket.destroySoon();
+    // After a client's mistake all may be with the kernel: closing at once spares it from writing to what is half gone.
+    if (this.closeReason === 'error' && this.#socket.writableLength === 0 && this.transport !== 'udp' && !this.#isEncrypted) this.#socket.destroy();
+    else this.#socket.destroySoon();
     if (!this.#readingPaused) return;
     this.#readingPaused = false;
     this.#socket.resume();
   }
 
   #drained(): void {
+    this.#onRoom?.();
     if (this.#waiting !== 'drain') return;
     this.#waiting = 'nothing';
     this.#resume();
@@ -231,8 +309,10 @@ export class Connection implements Session, CommitWaiter {
     const context = this.#context;
     const { out } = context;
     this.#dialect ??= this.#choose(bytes, start, end);
-    const dialect = this.#dialect ?? context.text;
+    let dialect = this.#dialect ?? context.text;
+    let turns = context.requestsPerEvent;
     this.#running = true;
+    context.turn(this);
     this.lastCommandAt = context.nowSeconds();
     out.reset();
     this.#spans = [];
@@ -254,22 +334,34 @@ export class Connection implements Session, CommitWaiter {
         if (context.store.failure !== undefined && this.#dropFailed()) continue;
         if (context.trace !== undefined && this.#answered === 0) context.trace(this, command);
         const before = out.length;
+        let stagedNow = false;
         if (this.#answered === 0) this.#serial++;
         const step = this.#tooLarge
           ? dialect.refuseTooLarge(command, out)
-          : dialect.execute(command, this.#value, this.#answered, staged || this.#mustWait, this, out);
+          : dialect.execute(command, this.#value, this.#answered, this, out);
         if (dialect.staged) {
           dialect.staged = false;
           staged = true;
+          stagedNow = true;
           this.#spans.push(before, out.length, this.#serial);
         }
-        if (step === 'done') {
+        if (step === 'done' || step === 'authenticated') {
           this.#command = undefined;
           this.#value = undefined;
           this.#answered = 0;
           if (this.#tooLarge) {
             this.#tooLarge = false;
             this.#skip = command.length + dialect.trailer;
+          }
+          if (step === 'authenticated') {
+            this.authenticated = true;
+            dialect = context.text;
+            this.#dialect = dialect;
+          }
+          if (--turns <= 0 && at < end) {
+            context.traffic.yields++;
+            this.#yield(staged);
+            break;
           }
           if (out.length <= FLUSH_BYTES) continue;
           if (!this.#flush(staged)) break;
@@ -279,11 +371,26 @@ export class Connection implements Session, CommitWaiter {
         this.#answered = dialect.answered;
         if (step === 'close') {
           this.#closing = true;
+          if (command.op === Op.refused) this.closeReason = 'error';
+          break;
+        }
+        if (step === 'watch') {
+          this.#command = undefined;
+          this.#watching = true;
+          at = end;
+          this.#finish(staged);
+          if (this.#waiting === 'nothing') this.#waiting = 'watch';
           break;
         }
         if (step === 'flush') {
           if (!this.#flush(staged)) break;
           staged = false;
+        } else if (step === 'value' && this.#mustHold(staged)) {
+          this.#holdValue(dialect, stagedNow);
+          if (this.#heldLength > FLUSH_BYTES) {
+            if (!this.#flush(staged)) break;
+            staged = false;
+          }
         } else if (step === 'value') {
           this.#sendValue(dialect);
           if (this.#socket.writableLength > UNSENT_BYTES) {
@@ -293,6 +400,7 @@ export class Connection implements Session, CommitWaiter {
           }
         } else {
           if (step === 'load') this.#load(dialect, command, bytes, at, end);
+          else if (step === 'stream') this.#pass(dialect);
           else this.#waitFor(dialect, command);
           break;
         }
@@ -332,7 +440,7 @@ export class Connection implements Session, CommitWaiter {
       return at;
     }
     if (at >= end) return -1 - at;
-    const used = dialect.parse(bytes, at, end, Math.max(at, from === 0 ? this.#searched : at));
+    const used = dialect.parse(bytes, at, end, Math.max(at, from === 0 ? this.#searched : at), this);
     if (used === NEED_MORE) {
       this.#searched = end - at;
       return -1 - at;
@@ -340,7 +448,7 @@ export class Connection implements Session, CommitWaiter {
     this.#searched = 0;
     at += used;
     const { command } = dialect;
-    if (command.op === Op.refused) {
+    if (command.op === Op.refused && !dialect.hasBlock(command)) {
       this.#skip = command.skip;
       this.#command = command;
       return at;
@@ -384,16 +492,16 @@ export class Connection implements Session, CommitWaiter {
   #load(dialect: Dialect, command: Command, bytes: Buffer, at: number, end: number): void {
     const { cache } = this.#context;
     const wants: Want[] = [];
-    const want = (bytes: Buffer, start: number, end: number, op: Op): void => {
-      const value = wantsValue(op);
+    const want = (bytes: Buffer, start: number, end: number, value: boolean): void => {
       const hash = cache.residency.hash(bytes, start, end);
       if (cache.residency.ram.find(hash, bytes, start, end) >= 0) return;
       const key = bytes.toString('latin1', start, end);
       if (cache.residency.besideRam(key, value) === undefined) wants.push({ key, value });
     };
     const last = Math.min(command.keyCount, this.#answered + LOOK_AHEAD_KEYS);
-    for (let i = this.#answered; i < last; i++) want(command.buffer, command.keyStarts[i]!, command.keyEnds[i]!, command.op);
-    if (!this.#tooLarge) dialect.peekKeys(bytes, at, end, LOOK_AHEAD_KEYS, (start, stop, op) => want(bytes, start, stop, op));
+    const value = wantsValue(command.op) || joinsMeta(command);
+    for (let i = this.#answered; i < last; i++) want(command.buffer, command.keyStarts[i]!, command.keyEnds[i]!, value);
+    if (!this.#tooLarge) dialect.peekKeys(bytes, at, end, LOOK_AHEAD_KEYS, (start, stop, op) => want(bytes, start, stop, wantsValue(op)));
     this.#waiting = 'load';
     cache.residency.load(wants, (error) => {
       this.#waiting = 'nothing';
@@ -431,6 +539,52 @@ export class Connection implements Session, CommitWaiter {
     });
   }
 
+  /** Sends the pieces of a reply as the client reads them. */
+  #pass({ stream }: Dialect): void {
+    this.#waiting = 'later';
+    const pump = async (): Promise<void> => {
+      try {
+        for await (const chunk of stream ?? []) {
+          // Also ends the stream: nobody is there to read it.
+          if (this.#closed) return;
+          this.#reply(chunk);
+          if (this.#socket.writableLength > UNSENT_BYTES) await this.#room();
+        }
+      } catch (error) {
+        this.#context.onFault(this, error as Error);
+        // An error line in the middle of a listing would be taken for a part of it.
+        this.#socket.destroy();
+        return;
+      }
+      this.#waiting = 'nothing';
+      this.#command = undefined;
+      this.#resume();
+    };
+    void pump();
+  }
+
+  /** Resolves when the client has read, or is gone. */
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRoom = () => {
+        this.#onRoom = undefined;
+        resolve();
+      };
+      if (this.#closed) this.#onRoom();
+    });
+  }
+
+  /** Leaves the turn to others, and goes on after them. */
+  #yield(staged: boolean): void {
+    this.#finish(staged);
+    if (this.#waiting !== 'nothing' || this.#closing) return;
+    this.#waiting = 'turn';
+    setImmediate(() => {
+      this.#waiting = 'nothing';
+      this.#resume();
+    });
+  }
+
   /** Sends or holds back what was written at the end of a run. */
   #finish(staged: boolean): void {
     const { out, store, ackFromMemory } = this.#context;
@@ -455,6 +609,11 @@ export class Connection implements Session, CommitWaiter {
     return this.#held !== undefined || this.#stagedIn > this.#context.store.settledGroup;
   }
 
+  /** True when what is replied now has to wait for a commit; `staged`: in this run something was staged. */
+  #mustHold(staged: boolean): boolean {
+    return this.#held !== undefined || (!this.#context.ackFromMemory && (staged || this.#mustWait));
+  }
+
   /** In the middle of a run: sends what was written. False when the run must wait first. */
   #flush(staged: boolean): boolean {
     this.#finish(staged);
@@ -465,12 +624,28 @@ export class Connection implements Session, CommitWaiter {
 
   #holdBack(): void {
     const { out } = this.#context;
-    const written = out.slice(0, out.length);
-    const shift = this.#held?.length ?? 0;
-    this.#held = this.#held === undefined ? written : Buffer.concat([this.#held, written]);
+    const shift = this.#heldLength;
+    this.#hold(out.slice(0, out.length));
     for (let i = 0; i + 2 < this.#spans.length; i += 3) {
       this.#heldSpans.push(shift + this.#spans[i]!, shift + this.#spans[i + 1]!, this.#spans[i + 2]!);
     }
+  }
+
+  /** Holds back what was written, and behind it the value of a step `value` as it is; `depends`: on the commit. */
+  #holdValue(dialect: Dialect, depends: boolean): void {
+    this.#holdBack();
+    this.#context.out.reset();
+    this.#spans = [];
+    this.#hold(dialect.takeValue());
+    if (dialect.trailer > 0) this.#hold(CRLF);
+    // The value belongs to the span that the command has begun.
+    if (depends) this.#heldSpans[this.#heldSpans.length - 2] = this.#heldLength;
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held ??= [];
+    if (bytes.length > 0) this.#held.push(bytes);
+    this.#heldLength += bytes.length;
   }
 
   /**
@@ -498,13 +673,13 @@ export class Connection implements Session, CommitWaiter {
     if (this.#socket.writableLength > 0) out.abandon();
   }
 
-  #sendValue({ value, trailer }: Dialect): void {
+  #sendValue(dialect: Dialect): void {
     const { out } = this.#context;
     this.#socket.cork();
     this.#send(out.slice(0, out.length));
-    this.#send(value);
+    this.#send(dialect.takeValue());
     out.reset();
-    if (trailer > 0) out.crlf();
+    if (dialect.trailer > 0) out.crlf();
     this.#spans = [];
     this.#socket.uncork();
   }
@@ -513,7 +688,7 @@ export class Connection implements Session, CommitWaiter {
   #reply(bytes: Buffer): void {
     if (bytes.length === 0) return;
     if (this.#held === undefined) this.#send(bytes);
-    else this.#held = Buffer.concat([this.#held, bytes]);
+    else this.#hold(bytes);
   }
 
   #send(bytes: Buffer): void {
@@ -533,9 +708,14 @@ function detach(dialect: Dialect, command: Command): Command {
   return command;
 }
 
-/** True for commands that may need the value there is, not only what is known of it. */
+/** True for commands that may need the value there is, not only what is known of it; ms by its mode alone. */
 function wantsValue(op: Op): boolean {
-  return op <= Op.gats || (op >= Op.append && op <= Op.prepend) || op === Op.incr || op === Op.decr || op === Op.touch || op === Op.mg || op === Op.ms || op === Op.ma;
+  return op <= Op.gats || (op >= Op.append && op <= Op.prepend) || op === Op.incr || op === Op.decr || op === Op.mg || op === Op.ma;
+}
+
+/** True for an ms that appends or prepends. */
+function joinsMeta({ op, meta }: Command): boolean {
+  return op === Op.ms && (meta.mode === 'append' || meta.mode === 'prepend');
 }
 
 /** Replaces the replies of mutations that could not be committed. */

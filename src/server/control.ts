@@ -28,9 +28,14 @@ export class Control {
     this.#startSweep = startSweep;
   }
 
+  /** True for a connection that may send control commands. */
+  isAllowed(session: Session): boolean {
+    return this.#mode === 'any' || (this.#mode === 'local' && session.isLocal);
+  }
+
   /** The whole reply to `expire WORD…`. */
   async answer(words: readonly string[], session: Session): Promise<string> {
-    if (this.#mode === 'off' || (this.#mode === 'local' && !session.isLocal)) {
+    if (!this.isAllowed(session)) {
       return 'CLIENT_ERROR control commands are not accepted on this connection\r\n';
     }
     const [verb, ...rest] = words;

@@ -8,21 +8,35 @@ import type { Session } from './session.ts';
  * - `load`: not executed further; its keys must be loaded first.
  * - `flush`: there is much to send; send it and call again.
  * - `later`: executed in the background; `pending` resolves to the reply.
- * - `value`: a value too large to be copied follows, without its trailer; `value` is it; call again.
+ * - `value`: a value too large to be copied follows, without its trailer; `takeValue` gives it; call again.
+ * - `stream`: executed in the background; the reply comes in the pieces of `stream`.
+ * - `watch`: the connection only receives what is pushed to it from now on.
+ * - `authenticated`: executed, and the connection goes on in the text protocol proper.
  * - `close`: the connection must be closed after the replies.
  */
-export type Step = 'done' | 'load' | 'flush' | 'later' | 'value' | 'close';
+export type Step = 'done' | 'load' | 'flush' | 'later' | 'value' | 'stream' | 'watch' | 'authenticated' | 'close';
 
 /** Values from this size on are handed to the socket as they are, when nobody else can change them. */
 export const UNCOPIED_VALUE_BYTES: number = 32 * 1024;
 /** Replies above this are sent before the rest of a multi-get is looked up, so that memory stays bounded. */
 export const FLUSH_BYTES: number = 256 * 1024;
 
+/** An answer to a command: the connection becomes a watcher, after `OK`. */
+export const WATCH: unique symbol = Symbol('watch');
+/** An answer to a command: the connection ends without a word. */
+export const CLOSE: unique symbol = Symbol('close');
+/** What an administrative command came to: the whole reply, now or later, a reply in pieces, or an end of commands. */
+export type Answer = string | Promise<string> | AsyncIterable<Buffer> | typeof WATCH | typeof CLOSE;
+
 /** What commands need besides the cache. */
 export interface Administration {
   readonly version: string;
   /** stats: the whole reply, in text. */
   stats(words: readonly string[], session: Session): Promise<string> | string;
+  /** shutdown, cache_memlimit, refresh_certs, slabs, lru, lru_crawler, watch: `words` begins with which. */
+  command(words: readonly string[], session: Session): Answer;
+  /** False when flush_all is not allowed. */
+  readonly flushAllowed: boolean;
   /** expire and its control commands. */
   expire(words: readonly string[], session: Session): Promise<string>;
   sync(): Promise<void>;
@@ -40,14 +54,16 @@ export interface Dialect {
   readonly trailer: number;
   /** The reply of the last step `later`. */
   readonly pending: Promise<Buffer> | undefined;
-  /** The value of the last step `value`. */
-  readonly value: Buffer;
+  /** The reply of the last step `stream`. */
+  readonly stream: AsyncIterable<Buffer> | undefined;
   /** Keys of a retrieval command that are already answered, after steps `load`, `value` and `flush`. */
   readonly answered: number;
   /** Set when a command staged a mutation; the caller clears it. */
   staged: boolean;
   /** Parses the next command without its data block: the bytes it takes, or 0 when it is not complete. */
-  parse(bytes: Buffer, start: number, end: number, scanFrom: number): number;
+  parse(bytes: Buffer, start: number, end: number, scanFrom: number, session: Session): number;
+  /** Hands over the value of the last step `value`: it may be large, and lives no longer than who sends it. */
+  takeValue(): Buffer;
   /** Leaves `command` to who keeps it: the next is parsed into a new one. */
   renew(): void;
   /** True when `command.length` bytes and the trailer follow a command. */
@@ -62,9 +78,9 @@ export interface Dialect {
   refuseBlock(command: Command, out: ReplyBuffer): void;
   /**
    * Executes a command. `value` is its data block. `answered` tells how many keys of a retrieval command
-   * were answered in former calls. With `copyAll` no step `value` is made.
+   * were answered in former calls.
    */
-  execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step;
+  execute(command: Command, value: Buffer | undefined, answered: number, session: Session, out: ReplyBuffer): Step;
   /** The reply to a command whose keys could not be read; empty when none is wanted. */
   readFailure(command: Command): Buffer;
   /** The reply to a command of a step `later` that failed. */

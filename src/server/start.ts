@@ -1,37 +1,49 @@
-import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs';
-import { connect, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
+import type { AuthCounts } from '../auth/auth-counts.ts';
+import { PasswordFile } from '../auth/password-file.ts';
+import { SaslAuthority } from '../auth/sasl.ts';
 import { Cache } from '../cache/cache.ts';
 import { opName } from '../cache/command.ts';
 import { Residency } from '../cache/residency.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
-import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
+import { TugelaError } from '../errors.ts';
 import { lines } from '../protocol/lines.ts';
 import { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { AccessTable } from '../ram/access-table.ts';
 import { RamTier } from '../ram/ram-tier.ts';
 import { Store } from '../store/store.ts';
 import { BLOCK_CACHE_SHARE } from '../store/tuning.ts';
+import { SizeHistogram } from '../upkeep/size-histogram.ts';
 import { type Sweep, Upkeep } from '../upkeep/upkeep.ts';
 import { packageVersion, protocolVersion } from '../version.ts';
-import { createAcceptor, type OnRead } from './accept.ts';
-import { Connection, type ConnectionContext } from './connection.ts';
+import type { OnRead } from './accept.ts';
+import { Admin } from './admin.ts';
+import { AuthDialect } from './auth-dialect.ts';
 import { BinaryDialect } from './binary-dialect.ts';
+import { Connection, type ConnectionContext, type Traffic } from './connection.ts';
 import { Control } from './control.ts';
-import type { Administration } from './dialect.ts';
+import type { Datagram } from './datagram.ts';
+import type { Administration, Dialect } from './dialect.ts';
+import { Dump } from './dump.ts';
+import { isLoopback, type Listener, Listeners, peerOf } from './listeners.ts';
+import type { Session } from './session.ts';
 import { Stats } from './stats.ts';
 import { TextDialect } from './text-dialect.ts';
+import type { TlsCounts } from './tls-accept.ts';
+import { TlsFiles } from './tls-files.ts';
+import { parseWatchWords, WatchHub } from './watch-hub.ts';
 
 /** Keys of one command that -vv logs. */
 const KEYS_LOGGED = 16;
 /** Share of `--memory` that remembers when keys were asked for. */
 const ACCESS_SHARE = 1 / 64;
-/** Connections the kernel queues while the process is busy. */
-const BACKLOG = 1024;
 /** Milliseconds that connections get to finish what they have in hand when the server stops. */
 const FINISH_MS = 5000;
+/** Milliseconds between two looks for idle connections. */
+const IDLE_LOOK_MS = 1000;
 /** Milliseconds between two looks whether connections have finished. */
 const FINISH_LOOK_MS = 20;
 
@@ -50,17 +62,12 @@ export interface RunningServer {
   readonly addresses: readonly string[];
   /** Never settles unless the server breaks in a way it cannot mend. */
   readonly failed: Promise<Error>;
+  /** Settles when a client asks for an orderly end: who. */
+  readonly stopRequested: Promise<string>;
+  /** Reads the files of passwords and certificates again; what is wrong with them is logged, and the old ones stay. */
+  reload(): void;
   /** Stops accepting, finishes requests in hand, commits, fsyncs and closes. */
   stop(): Promise<void>;
-}
-
-interface Listener {
-  readonly server: Server;
-  /** For people and scripts. */
-  readonly address: string;
-  /** For `stats conns`. */
-  readonly statsAddress: string;
-  readonly isUnix: boolean;
 }
 
 /**
@@ -76,15 +83,26 @@ export async function startServer(config: ServeConfig, deps: StartDeps): Promise
 
 class TugelaServer implements RunningServer {
   readonly failed: Promise<Error>;
+  readonly stopRequested: Promise<string>;
   readonly #config: ServeConfig;
   readonly #logger: Logger;
   readonly #deps: StartDeps;
   readonly #clock: Clock;
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: Listeners;
   readonly #connections = new Set<Connection>();
   readonly #early: (() => void)[] = [];
-  readonly #counts = { current: 0, total: 0, rejected: 0, startedAt: 0 };
+  readonly #counts = { current: 0, total: 0, rejected: 0, idleKicks: 0, startedAt: 0 };
+  readonly #tls: { readonly files: TlsFiles; readonly counts: TlsCounts } | undefined;
   #fail: (error: Error) => void = () => {};
+  #requestStop: (why: string) => void = () => {};
+  #watch: WatchHub | undefined;
+  /** Of the text protocol, if clients of it must authenticate. */
+  readonly #passwords: PasswordFile | undefined;
+  /** What they speak before they have. */
+  #auth: AuthDialect | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  /** MB. */
+  #memory: number;
   #store: Store | undefined;
   #upkeep: Upkeep | undefined;
   #context: ConnectionContext | undefined;
@@ -102,31 +120,62 @@ class TugelaServer implements RunningServer {
     this.#verbosity = config.verbosity;
     this.#quietLevel = config.verbosity > 0 ? 'info' : deps.logger.level;
     this.#counts.startedAt = this.#clock.now();
+    this.#memory = config.memory;
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
+    });
+    this.stopRequested = new Promise((resolve) => {
+      this.#requestStop = resolve;
+    });
+    this.#tls =
+      config.tls === undefined
+        ? undefined
+        : { files: new TlsFiles(config.tls), counts: { handshakeErrors: 0, protocolErrors: 0, newSessions: 0 } };
+    this.#passwords = config.authFile === undefined ? undefined : new PasswordFile(config.authFile);
+    this.#listeners = new Listeners(config, {
+      logger: deps.logger,
+      tls: this.#tls,
+      nextId: () => this.#nextId++,
+      onSocket: (listener, socket, setReader) => this.#came(listener, socket, setReader),
+      onDatagram: (datagram) => this.#answerDatagram(datagram),
     });
   }
 
   get addresses(): readonly string[] {
-    return this.#listeners.map(({ address }) => address);
+    return this.#listeners.all.map(({ address }) => address);
   }
 
   async start(): Promise<void> {
+    await this.#tls?.files.load();
+    await this.#passwords?.reload();
+    if (this.#passwords?.warning !== undefined) this.#logger.warn(this.#passwords.warning);
+    await this.#listeners.open();
     try {
-      await this.#bind();
       this.#deps.afterBind?.();
       await this.#open();
     } catch (error) {
-      for (const { server } of this.#listeners) server.close();
+      this.#listeners.close();
       throw error;
     }
     for (const accept of this.#early.splice(0)) accept();
-    for (const { server, address } of this.#listeners) {
-      server.on('error', (error) => this.#logger.error({ err: error, address }, 'accepting a connection failed'));
-      server.on('close', () => {
+    for (const { server, address } of this.#listeners.all) {
+      server?.on('error', (error) => this.#logger.error({ err: error, address }, 'accepting a connection failed'));
+      server?.on('close', () => {
         if (this.#stopping === undefined) this.#fail(new TugelaError('TUGELA_LISTEN', `Cannot listen on ${address} any more`));
       });
     }
+    if (this.#config.idleTimeout > 0) {
+      this.#idleTimer = setInterval(() => this.#kickIdle(), IDLE_LOOK_MS);
+      this.#idleTimer.unref();
+    }
+  }
+
+  reload(): void {
+    if (this.#tls !== undefined) void this.#refreshCertificates();
+    this.#passwords?.reload().then(
+      () => this.#logger.info('passwords read again'),
+      (error: unknown) => this.#logger.error({ err: error }, 'passwords not read again, the old ones stay'),
+    );
   }
 
   stop(): Promise<void> {
@@ -148,8 +197,12 @@ class TugelaServer implements RunningServer {
     });
     this.#store = store;
     const accessBytes = Math.floor(bytes * ACCESS_SHARE);
-    residency = new Residency(store, new RamTier(bytes - blockCacheBytes - accessBytes));
-    const cache = new Cache(store, residency, new AccessTable(accessBytes), this.#clock, config.maxItemSize);
+    residency = new Residency(store, new RamTier(config.ramTier ? bytes - blockCacheBytes - accessBytes : 0));
+    const cache = new Cache(store, residency, new AccessTable(accessBytes), this.#clock, config.maxItemSize, {
+      cas: config.cas,
+      prefixDelimiter: config.prefixDelimiter,
+      detail: config.detail,
+    });
     const upkeep = new Upkeep({
       cache,
       store,
@@ -159,8 +212,26 @@ class TugelaServer implements RunningServer {
       sweep: this.#deps.sweep,
     });
     this.#upkeep = upkeep;
+    const watch = new WatchHub(cache, { bufferBytes: config.watcherBuffer });
+    this.#watch = watch;
     const control = new Control(config.control, upkeep.target, () => upkeep.startSweep());
-    const traffic = { bytesRead: 0, bytesWritten: 0 };
+    const dump = new Dump(cache, store);
+    const auth: AuthCounts = { commands: 0, errors: 0 };
+    this.#auth = this.#passwords === undefined ? undefined : new AuthDialect(this.#passwords, auth);
+    const admin = new Admin({
+      shutdown: config.shutdown,
+      dumping: config.dumping,
+      watching: config.watching,
+      mayControl: (session) => control.isAllowed(session),
+      stop: (why) => this.#requestStop(why),
+      setMemory: (megabytes) => this.#setMemory(megabytes, cache, blockCacheBytes + accessBytes),
+      refreshCertificates: () => this.#refreshCertificates(),
+      startSweep: () => upkeep.startSweep(),
+      metadump: () => dump.metadump(),
+      mgdump: () => dump.mgdump(),
+      watch: (words, session) => addWatcher(watch, words, session),
+    });
+    const traffic: Traffic = { bytesRead: 0, bytesWritten: 0, yields: 0 };
     const version = packageVersion();
     const stats = new Stats({
       config,
@@ -170,7 +241,15 @@ class TugelaServer implements RunningServer {
       traffic,
       connections: this.#counts,
       sessions: () => this.#connections,
-      listeners: () => this.#listeners.map(({ statsAddress }) => statsAddress),
+      listeners: () => this.#listeners.all.map(({ id, statsAddress }) => ({ id, address: statsAddress })),
+      memory: () => this.#memory,
+      watch,
+      tls: this.#tls,
+      auth,
+      crawler: () => admin.crawler,
+      sweeps: () => upkeep.sweeps,
+      cachedump: (limit) => dump.cachedump(limit),
+      sizes: new SizeHistogram(cache, store),
       blockCacheBytes,
       verbosity: () => this.#verbosity,
       expiry: () => upkeep.target.reported,
@@ -180,8 +259,10 @@ class TugelaServer implements RunningServer {
     });
     const administration: Administration = {
       version: protocolVersion(),
+      flushAllowed: config.flushAll,
       stats: (words) => stats.answer(words),
       expire: (words, session) => control.answer(words, session),
+      command: (words, session) => admin.answer(words, session),
       sync: () => store.sync(),
       setVerbosity: (level) => this.#setVerbosity(level),
     };
@@ -189,11 +270,13 @@ class TugelaServer implements RunningServer {
       cache,
       store,
       text: new TextDialect(cache, administration),
-      binary: new BinaryDialect(cache, administration),
+      binary: new BinaryDialect(cache, administration, this.#sasl(auth)),
       out: new ReplyBuffer(),
       ackFromMemory: config.ack === 'memory',
       traffic,
+      requestsPerEvent: config.requestsPerEvent,
       nowSeconds: () => this.#clock.now(),
+      turn: ({ id }) => (watch.current = id),
       trace: undefined,
       onClose: (connection) => this.#forget(connection),
       onFault: (connection, error) => this.#logger.error({ err: error, connection: connection.id }, 'command failed'),
@@ -213,45 +296,21 @@ class TugelaServer implements RunningServer {
     );
   }
 
-  async #bind(): Promise<void> {
-    const { listen, port, socket, socketMode } = this.#config;
-    let chosen = port;
-    for (const host of listen) {
-      const listener = await this.#listen(host, chosen);
-      this.#listeners.push(listener);
-      // The same free port on every address.
-      const bound = listener.server.address();
-      if (chosen === 0 && bound !== null && typeof bound === 'object') chosen = bound.port;
-    }
-    if (socket === undefined) return;
-    await removeStaleSocket(socket);
-    const server = this.#acceptor(true, `unix:${socket}`);
-    await listening(server, () => server.listen({ path: socket, backlog: BACKLOG }), socket);
-    chmodSync(socket, socketMode);
-    this.#listeners.push({ server, address: `unix:${socket}`, statsAddress: `unix:${socket}`, isUnix: true });
+  #sasl(counts: AuthCounts): SaslAuthority | undefined {
+    const { saslFile } = this.#config;
+    // Realms are Cyrus' way to write users.
+    if (saslFile === undefined) return undefined;
+    const sasl = new SaslAuthority(new PasswordFile(saslFile, true), counts, this.#logger);
+    void sasl.check();
+    return sasl;
   }
 
-  async #listen(host: string, port: number): Promise<Listener> {
-    let statsAddress = '';
-    const server = this.#acceptor(false, () => statsAddress);
-    await listening(server, () => server.listen({ host, port, backlog: BACKLOG }), `${host}:${port}`);
-    const bound = server.address();
-    if (bound === null || typeof bound === 'string') throw new TugelaError('TUGELA_LISTEN', `Cannot listen on ${host}:${port}`);
-    const isV6 = bound.family === 'IPv6';
-    const address = isV6 ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`;
-    statsAddress = `${isV6 ? 'tcp6' : 'tcp'}:${address}`;
-    return { server, address, statsAddress, isUnix: false };
+  #came(listener: Listener, socket: Socket, setReader: (onRead: OnRead) => void): void {
+    if (this.#context === undefined) this.#early.push(() => this.#accept(listener, socket, setReader));
+    else this.#accept(listener, socket, setReader);
   }
 
-  #acceptor(isUnix: boolean, listener: string | (() => string)): Server {
-    return createAcceptor((socket, setReader) => {
-      const accept = (): void => this.#accept(socket, setReader, isUnix, typeof listener === 'string' ? listener : listener());
-      if (this.#context === undefined) this.#early.push(accept);
-      else accept();
-    });
-  }
-
-  #accept(socket: Socket, setReader: (onRead: OnRead) => void, isUnix: boolean, listener: string): void {
+  #accept(listener: Listener, socket: Socket, setReader: (onRead: OnRead) => void): void {
     const context = this.#context!;
     // A client that came early may be gone again.
     if (socket.destroyed) return;
@@ -264,19 +323,82 @@ class TugelaServer implements RunningServer {
       return;
     }
     this.#counts.current++;
-    const { remoteAddress, remotePort, remoteFamily } = socket;
-    const isV6 = remoteFamily === 'IPv6';
-    const peer = isUnix ? listener : isV6 ? `tcp6:[${remoteAddress}]:${remotePort}` : `tcp:${remoteAddress}:${remotePort}`;
-    const connection = new Connection(socket, this.#nextId++, peer, listener, isUnix || isLoopback(remoteAddress), context);
+    const isUnix = listener.transport === 'local';
+    const connection = new Connection(
+      socket,
+      {
+        id: this.#nextId++,
+        peer: isUnix ? listener.statsAddress : peerOf(socket),
+        listener: listener.statsAddress,
+        transport: listener.transport,
+        isLocal: isUnix || isLoopback(socket.remoteAddress),
+        isEncrypted: listener.isEncrypted,
+        dialect: this.#firstDialect(context),
+      },
+      context,
+    );
     this.#connections.add(connection);
-    if (this.#verbosity >= 2) this.#logger.trace({ connection: connection.id, peer }, 'connected');
+    this.#watch?.connected(connection);
+    if (this.#verbosity >= 2) this.#logger.trace({ connection: connection.id, peer: connection.peer }, 'connected');
     setReader((bytes, length) => connection.read(bytes, length));
+  }
+
+  /** What a connection must speak at first; undefined = it chooses. */
+  #firstDialect({ text, binary }: ConnectionContext): Dialect | undefined {
+    if (this.#auth !== undefined) return this.#auth;
+    switch (this.#config.protocol) {
+      case 'auto':
+        return undefined;
+      case 'ascii':
+        return text;
+      case 'binary':
+        return binary;
+    }
+  }
+
+  #answerDatagram(datagram: Datagram): void {
+    const context = this.#context;
+    if (context === undefined || this.#stopping !== undefined) return;
+    const { reply, peer, listener, isLocal, bytes } = datagram;
+    const { text, binary } = context;
+    const dialect = { auto: undefined, ascii: text, binary }[this.#config.protocol];
+    const connection = new Connection(reply, { id: this.#nextId++, peer, listener, transport: 'udp', isLocal, isEncrypted: false, dialect }, context);
+    connection.read(bytes, bytes.length);
+    connection.finish();
   }
 
   #forget(connection: Connection): void {
     if (!this.#connections.delete(connection)) return;
     this.#counts.current--;
+    this.#watch?.remove(connection);
+    this.#watch?.disconnected(connection, connection.closeReason);
     if (this.#verbosity >= 2) this.#logger.trace({ connection: connection.id }, 'disconnected');
+  }
+
+  /** Closes TCP connections that have said nothing for too long. */
+  #kickIdle(): void {
+    const before = this.#clock.now() - this.#config.idleTimeout;
+    for (const connection of this.#connections) {
+      if (connection.transport !== 'tcp' || connection.lastCommandAt >= before || !connection.isBetweenCommands) continue;
+      this.#counts.idleKicks++;
+      connection.closeReason = 'idle_timeout';
+      connection.destroy();
+    }
+  }
+
+  /** Everything but what LevelDB was given at the start, and the table of accesses, takes the new size. */
+  #setMemory(megabytes: number, cache: Cache, fixedBytes: number): void {
+    if (this.#config.ramTier) cache.residency.ram.resize(Math.max(0, megabytes * 2 ** 20 - fixedBytes));
+    this.#memory = megabytes;
+    this.#logger.info({ megabytes }, 'memory limit changed');
+  }
+
+  async #refreshCertificates(): Promise<string | undefined> {
+    if (this.#tls === undefined) return 'Error TLS not enabled';
+    const problem = await this.#tls.files.refresh();
+    if (problem === undefined) this.#logger.info('certificates read again');
+    else this.#logger.error({ problem }, 'certificates not read again, the old ones stay');
+    return problem;
   }
 
   #setVerbosity(level: number): void {
@@ -302,74 +424,29 @@ class TugelaServer implements RunningServer {
   }
 
   async #stop(): Promise<void> {
-    for (const { server } of this.#listeners) server.close();
+    clearInterval(this.#idleTimer);
+    this.#listeners.close();
     const end = performance.now() + FINISH_MS;
     for (const connection of this.#connections) connection.finish();
     // Idle clients need not close their side: many never read what ends them before they send again.
     do {
       await new Promise((resolve) => setTimeout(resolve, FINISH_LOOK_MS));
     } while ([...this.#connections].some(({ isIdle }) => !isIdle) && performance.now() < end);
-    for (const connection of this.#connections) connection.destroy();
+    for (const connection of this.#connections) {
+      connection.closeReason = 'shutdown';
+      connection.destroy();
+    }
     await this.#upkeep?.stop();
     await this.#store?.close();
-    for (const { address, isUnix } of this.#listeners) {
-      if (isUnix) removeSocket(address.slice('unix:'.length), this.#logger);
-    }
+    this.#listeners.removeFiles();
     this.#logger.info('stopped');
   }
 }
 
-function isLoopback(address: string | undefined): boolean {
-  return address !== undefined && (address === '::1' || /^(::ffff:)?127\./.test(address));
-}
-
-function reasonOf(cause: Error): string {
-  switch (systemCodeOf(cause)) {
-    case 'EADDRINUSE':
-      return 'the address is in use, perhaps by another server';
-    case 'EADDRNOTAVAIL':
-      return 'this machine does not have the address';
-    case 'EACCES':
-      return 'not permitted (ports below 1024 need root)';
-    default:
-      return messageOf(cause);
-  }
-}
-
-/** Resolves when a server listens. */
-function listening(server: Server, listen: () => void, where: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(new TugelaError('TUGELA_LISTEN', `Cannot listen on ${where}: ${reasonOf(cause)}`, { cause })),
-    );
-    server.once('listening', resolve);
-    listen();
-  });
-}
-
-/** Removes our socket file. After a change of user its directory may be closed to us: the next start clears it. */
-function removeSocket(path: string, logger: Logger): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (systemCodeOf(error) !== 'ENOENT') logger.debug({ err: error, path }, 'socket file left behind');
-  }
-}
-
-/** Removes a socket file that nobody listens on any more. A living one, or another kind of file, is left alone. */
-async function removeStaleSocket(path: string): Promise<void> {
-  if (!existsSync(path)) return;
-  if (!lstatSync(path).isSocket()) {
-    throw new TugelaError('TUGELA_LISTEN', `Cannot listen on ${path}: it exists and is not a socket`);
-  }
-  const isAlive = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-  if (isAlive) throw new TugelaError('TUGELA_LISTEN', `Cannot listen on ${path}: another process listens there`);
-  unlinkSync(path);
+/** Makes a connection a watcher of what its words name. */
+function addWatcher(watch: WatchHub, words: readonly string[], session: Session): 'ok' | 'too_many' | 'unknown_word' {
+  // A datagram's connection is over before anything happens.
+  if (session.transport === 'udp') return 'unknown_word';
+  const kinds = parseWatchWords(words);
+  return kinds === undefined ? 'unknown_word' : watch.add(session, kinds);
 }

@@ -1,9 +1,17 @@
+import type { AuthCounts } from '../auth/auth-counts.ts';
 import type { Cache } from '../cache/cache.ts';
 import { type Counters, newCounters } from '../cache/counters.ts';
 import type { ServeConfig } from '../config.ts';
 import type { CommitStats, Store } from '../store/store.ts';
+import type { SizeHistogram } from '../upkeep/size-histogram.ts';
+import type { CrawlerSettings } from './admin.ts';
 import type { Traffic } from './connection.ts';
+import { listing, settingsOf, type Stat } from './settings-stats.ts';
 import type { Session } from './session.ts';
+import type { TlsCounts } from './tls-accept.ts';
+
+/** Slab class numbers that memcached knows. */
+const SLAB_CLASSES = 64;
 
 /** What stats are made from. */
 export interface StatsSources {
@@ -15,7 +23,19 @@ export interface StatsSources {
   readonly connections: ConnectionCounts;
   /** All connections, and where the server listens. */
   sessions(): Iterable<Session>;
-  listeners(): readonly string[];
+  listeners(): readonly ListenerState[];
+  /** MB of RAM for caching, as it is now. */
+  memory(): number;
+  readonly watch: { stats(): WatchStats; resetCounts(): void };
+  /** Undefined without TLS. */
+  readonly tls: TlsStats | undefined;
+  readonly auth: AuthCounts;
+  crawler(): CrawlerSettings;
+  /** Sweeps in this process. */
+  sweeps(): { readonly running: boolean; readonly started: number };
+  cachedump(limit: number): Promise<string>;
+  /** How many items there are of each size. */
+  readonly sizes: SizeHistogram;
   /** Bytes that LevelDB's block cache may use. */
   readonly blockCacheBytes: number;
   verbosity(): number;
@@ -28,14 +48,33 @@ export interface StatsSources {
   now(): number;
 }
 
+/** A socket that connections or datagrams come in by. */
+export interface ListenerState {
+  readonly id: number;
+  /** `tcp:1.2.3.4:5`, `tcp6:[::1]:5`, `udp:1.2.3.4:5`, `unix:/path`. */
+  readonly address: string;
+}
+
+export interface WatchStats {
+  readonly written: number;
+  readonly dropped: number;
+  readonly skipped: number;
+  readonly sent: number;
+  readonly watchers: number;
+}
+
+export interface TlsStats {
+  readonly counts: TlsCounts;
+  readonly files: { readonly secondsSinceRefresh: number };
+}
+
 export interface ConnectionCounts {
   current: number;
   total: number;
   rejected: number;
+  idleKicks: number;
   readonly startedAt: number;
 }
-
-type Stat = readonly [string, string | number];
 
 /**
  * The groups of the stats command (protocol.txt, "General-purpose statistics"; docs/operations.md has
@@ -50,31 +89,36 @@ export class Stats {
 
   /** The whole reply to `stats WORD…`. */
   async answer(words: readonly string[]): Promise<string> {
-    switch (words[0]) {
+    const [group] = words;
+    switch (group) {
       case undefined:
-        return list(this.#general());
+        return listing(this.#general());
       case 'settings':
-        return list(this.#settings());
+        return listing(this.#settings());
       case 'items':
-        return list(this.#items());
-      case 'sizes':
-        return list([['sizes_status', 'disabled']]);
-      case 'conns':
-        return list(this.#conns());
-      case 'storage':
-        return list(await this.#storage());
-      case 'expire':
-        return list(this.#expire());
+        return listing(this.#items());
       case 'slabs':
-        return list([
-          ['active_slabs', 0],
-          ['total_malloced', this.#sources.cache.residency.ram.stats().usedBytes],
-        ]);
+        return listing(this.#slabs());
+      case 'sizes':
+        return listing(await this.#sizes());
+      case 'conns':
+        return listing(this.#conns());
+      case 'storage':
+        return listing(await this.#storage());
+      case 'expire':
+        return listing(this.#expire());
+      case 'cachedump':
+        return await this.#cachedump(words);
       case 'detail':
         return this.#detail(words);
       case 'reset':
         this.#reset();
         return 'RESET\r\n';
+      case 'extstore':
+      case 'proxy':
+      case 'proxyfuncs':
+      case 'proxybe':
+        return listing([]);
       default:
         return 'ERROR\r\n';
     }
@@ -82,6 +126,7 @@ export class Stats {
 
   #detail(words: readonly string[]): string {
     const { prefixes } = this.#sources.cache;
+    if (!this.#sources.config.dumping) return 'CLIENT_ERROR stats detail not allowed\r\n';
     switch (words[1]) {
       case 'on':
       case 'off':
@@ -94,16 +139,21 @@ export class Stats {
     }
   }
 
+  /** The names of memcached, all of them and in its order, also where there is nothing to count here. */
   #general(): Stat[] {
-    const { config, cache, store, traffic, connections, version } = this.#sources;
+    const { config, cache, store, traffic, connections, version, auth, tls } = this.#sources;
     const now = this.#sources.now();
     const usage = process.resourceUsage();
+    const watch = this.#sources.watch.stats();
+    const sweeps = this.#sources.sweeps();
     const { state } = store;
-    return [
+    const stats: Stat[] = [
       ['pid', process.pid],
       ['uptime', Math.max(0, now - connections.startedAt)],
       ['time', now],
       ['version', version],
+      // What does here what libevent does there.
+      ['libevent', `libuv-${process.versions.uv}`],
       ['pointer_size', 64],
       ['rusage_user', (usage.userCPUTime / 1e6).toFixed(6)],
       ['rusage_system', (usage.systemCPUTime / 1e6).toFixed(6)],
@@ -112,78 +162,126 @@ export class Stats {
       ['total_connections', connections.total],
       ['rejected_connections', connections.rejected],
       ['connection_structures', connections.current],
+      ...zeros('response_obj_oom', 'response_obj_count', 'response_obj_bytes'),
+      ...zeros('read_buf_count', 'read_buf_bytes', 'read_buf_bytes_free', 'read_buf_oom', 'reserved_fds'),
       ...countersOf(cache.counters),
+      ['auth_cmds', auth.commands],
+      ['auth_errors', auth.errors],
+    ];
+    if (config.idleTimeout > 0) stats.push(['idle_kicks', connections.idleKicks]);
+    stats.push(
       ['bytes_read', traffic.bytesRead],
       ['bytes_written', traffic.bytesWritten],
-      ['limit_maxbytes', config.memory * 2 ** 20],
+      ['limit_maxbytes', this.#sources.memory() * 2 ** 20],
       ['accepting_conns', 1],
-      ['listen_disabled_num', 0],
+      ...zeros('listen_disabled_num', 'time_in_listen_disabled_us'),
       ['threads', 1],
+      ['conn_yields', traffic.yields],
+      ...zeros('hash_power_level', 'hash_bytes', 'hash_is_expanding'),
+      ...zeros('slab_reassign_rescues', 'slab_reassign_chunk_rescues', 'slab_reassign_inline_reclaim'),
+      ...zeros('slab_reassign_busy_items', 'slab_reassign_busy_deletes', 'slab_reassign_busy_nomem'),
+      ...zeros('slab_reassign_last_busy_status', 'slab_reassign_running', 'slabs_moved'),
+    );
+    if (this.#sources.crawler().enabled) {
+      stats.push(['lru_crawler_running', sweeps.running ? 1 : 0], ['lru_crawler_starts', sweeps.started]);
+    }
+    stats.push(
+      ['malloc_fails', 0],
+      ['log_worker_dropped', watch.dropped],
+      ['log_worker_written', watch.written],
+      ['log_watcher_skipped', watch.skipped],
+      ['log_watcher_sent', watch.sent],
+      ['log_watchers', watch.watchers],
+    );
+    if (tls !== undefined) {
+      if (config.tls?.sessionCache === true) stats.push(['ssl_new_sessions', tls.counts.newSessions]);
+      stats.push(
+        ['ssl_handshake_errors', tls.counts.handshakeErrors],
+        ['ssl_proto_errors', tls.counts.protocolErrors],
+        ['time_since_server_cert_refresh', tls.files.secondsSinceRefresh],
+      );
+    }
+    stats.push(
+      ...zeros('unexpected_napi_ids', 'round_robin_fallback'),
       ['bytes', state.bytes],
       ['curr_items', state.items],
       ['total_items', state.totalItems],
-      ['evictions', 0],
+      ...zeros('slab_global_page_pool', 'expired_unfetched', 'evicted_unfetched', 'evictions'),
       ['reclaimed', state.expired],
-    ];
+      ['crawler_reclaimed', state.expired],
+      ...zeros('crawler_items_checked', 'lrutail_reflocked'),
+    );
+    return stats;
   }
 
   #settings(): Stat[] {
-    const { config } = this.#sources;
+    const { config, cache } = this.#sources;
+    const addresses = this.#sources.listeners().map(({ address }) => address);
+    return settingsOf(config, {
+      addresses,
+      memory: this.#sources.memory(),
+      verbosity: this.#sources.verbosity(),
+      detail: cache.prefixes.enabled,
+      crawler: this.#sources.crawler(),
+    });
+  }
+
+  /** One class with everything in it: items are not sorted into slabs here. */
+  #slabs(): Stat[] {
+    const { cache, store } = this.#sources;
+    const { counters, residency } = cache;
+    const ram = residency.ram.stats();
+    if (store.state.totalItems === 0) return [['active_slabs', 0], ['total_malloced', ram.usedBytes]];
     return [
-      ['maxbytes', config.memory * 2 ** 20],
-      ['maxconns', config.connections],
-      ['tcpport', this.#tcpPort()],
-      ['udpport', 0],
-      ['inter', config.listen.join(',') || 'NULL'],
-      ['verbosity', this.#sources.verbosity()],
-      ['oldest', 0],
-      ['evictions', 'on'],
-      ['domain_socket', config.socket ?? 'NULL'],
-      ['umask', config.socketMode.toString(8)],
-      ['num_threads', 1],
-      ['stat_key_prefix', ':'],
-      ['detail_enabled', this.#sources.cache.prefixes.enabled ? 'yes' : 'no'],
-      ['cas_enabled', 'yes'],
-      ['binding_protocol', 'auto-negotiate'],
-      ['auth_enabled_sasl', 'no'],
-      ['auth_enabled_ascii', 'no'],
-      ['item_size_max', config.maxItemSize],
-      ['flush_enabled', 'yes'],
-      ['track_sizes', 'no'],
-      ['file', config.file],
-      ['ack', config.ack],
-      ['sync_interval', config.sync],
-      ['expire_every', config.expireEvery],
-      ['control', config.control],
-      ...this.#sources.listeners().map((address, i): Stat => [`listener_${i}`, address]),
+      ['1:used_chunks', store.state.items],
+      ['1:mem_requested', store.state.bytes],
+      ['1:get_hits', counters.get_hits],
+      ['1:cmd_set', counters.cmd_set],
+      ['1:delete_hits', counters.delete_hits],
+      ['1:incr_hits', counters.incr_hits],
+      ['1:decr_hits', counters.decr_hits],
+      ['1:cas_hits', counters.cas_hits],
+      ['1:cas_badval', counters.cas_badval],
+      ['1:touch_hits', counters.touch_hits],
+      ['active_slabs', 1],
+      ['total_malloced', ram.usedBytes],
     ];
   }
 
-  /** The port that clients use, not the 0 that may have been asked for. */
-  #tcpPort(): number {
-    const address = this.#sources.listeners().find((each) => each.startsWith('tcp'));
-    return address === undefined ? 0 : Number(address.slice(address.lastIndexOf(':') + 1));
+  async #sizes(): Promise<Stat[]> {
+    if (!this.#sources.config.trackSizes) return [['sizes_status', 'disabled']];
+    return (await this.#sources.sizes.count()).map(({ size, count }): Stat => [String(size), count]);
+  }
+
+  async #cachedump([, slabClass, limit]: readonly string[]): Promise<string> {
+    if (!this.#sources.config.dumping) return 'CLIENT_ERROR stats cachedump not allowed\r\n';
+    if (slabClass === undefined || limit === undefined) return 'CLIENT_ERROR bad command line\r\n';
+    if (![slabClass, limit].every((word) => /^\d{1,10}$/.test(word))) return 'CLIENT_ERROR bad command line format\r\n';
+    if (Number(slabClass) >= SLAB_CLASSES) return 'CLIENT_ERROR Illegal slab id\r\n';
+    return Number(slabClass) === 1 ? await this.#sources.cachedump(Number(limit)) : 'END\r\n';
   }
 
   #items(): Stat[] {
-    // One class: items are not sorted into slabs here.
     const { cache, store } = this.#sources;
     const ram = cache.residency.ram.stats();
+    if (store.state.items === 0) return [];
     return [
       ['items:1:number', store.state.items],
       ['items:1:number_ram', ram.items],
       ['items:1:mem_requested', ram.usedBytes],
       ['items:1:evicted_ram', ram.evictions],
       ['items:1:reclaimed', store.state.expired],
+      ['items:1:crawler_reclaimed', store.state.expired],
     ];
   }
 
   #conns(): Stat[] {
     const now = this.#sources.now();
     const stats: Stat[] = [];
-    this.#sources.listeners().forEach((address, i) => {
-      stats.push([`listen${i}:addr`, address], [`listen${i}:state`, 'conn_listening']);
-    });
+    for (const { id, address } of this.#sources.listeners()) {
+      if (address.startsWith('udp')) stats.push([`${id}:UDP`, 'UDP']);
+      stats.push([`${id}:addr`, address], [`${id}:state`, address.startsWith('udp') ? 'conn_read' : 'conn_listening']);
+    }
     for (const session of this.#sources.sessions()) {
       stats.push(
         [`${session.id}:addr`, session.peer],
@@ -256,13 +354,18 @@ export class Stats {
   }
 
   #reset(): void {
-    const { cache, traffic, connections, store } = this.#sources;
+    const { cache, traffic, connections, store, auth } = this.#sources;
     Object.assign(cache.counters, newCounters());
     cache.prefixes.clear();
     traffic.bytesRead = 0;
     traffic.bytesWritten = 0;
+    traffic.yields = 0;
+    this.#sources.watch.resetCounts();
     connections.total = 0;
     connections.rejected = 0;
+    connections.idleKicks = 0;
+    auth.commands = 0;
+    auth.errors = 0;
     const zero: CommitStats = { batches: 0, mutations: 0, levelBytes: 0, valueBytes: 0, syncs: 0, failures: 0, damaged: 0 };
     Object.assign(store.commits, zero);
     cache.residency.reads.rows = 0;
@@ -275,8 +378,8 @@ function countersOf(counters: Counters): Stat[] {
   return Object.entries(counters) as Stat[];
 }
 
-function list(stats: readonly Stat[]): string {
-  return `${stats.map(([name, value]) => `STAT ${name} ${value}\r\n`).join('')}END\r\n`;
+function zeros(...names: string[]): Stat[] {
+  return names.map((name) => [name, 0]);
 }
 
 /** Reads LevelDB's table `level files size(MB) time(sec) read(MB) write(MB)`. */

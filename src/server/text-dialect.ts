@@ -1,13 +1,13 @@
 import { type Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../cache/cache.ts';
 import { Command, hasDataBlock, MetaFields, Op } from '../cache/command.ts';
 import { MetaCache } from '../cache/meta-cache.ts';
-import type { StoreOp } from '../cache/store-item.ts';
+import { type StoreOp, storeWord } from '../cache/store-item.ts';
 import { lines } from '../protocol/lines.ts';
 import { isHiddenByQuiet, type MetaCode, metaDebugLine, metaReply } from '../protocol/meta-replies.ts';
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { parseLine, peekKeys } from '../protocol/text-parser.ts';
 import { end, numberLine, refusalLine, valueLine, versionLine } from '../protocol/text-replies.ts';
-import { type Administration, type Dialect, FLUSH_BYTES, type Step, UNCOPIED_VALUE_BYTES } from './dialect.ts';
+import { type Administration, type Answer, CLOSE, type Dialect, FLUSH_BYTES, type Step, UNCOPIED_VALUE_BYTES, WATCH } from './dialect.ts';
 import type { Session } from './session.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -31,7 +31,7 @@ export class TextDialect implements Dialect {
   readonly #fields = new MetaFields();
   readonly #key: KeyRange = { buffer: Buffer.alloc(0), start: 0, end: 0 };
   pending: Promise<Buffer> | undefined;
-  value: Buffer = Buffer.alloc(0);
+  stream: AsyncIterable<Buffer> | undefined;
   answered = 0;
   staged = false;
 
@@ -43,6 +43,10 @@ export class TextDialect implements Dialect {
 
   parse(bytes: Buffer, start: number, end: number, scanFrom: number): number {
     return parseLine(bytes, start, end, scanFrom, this.command);
+  }
+
+  takeValue(): Buffer {
+    return this.#hit.take();
   }
 
   renew(): void {
@@ -57,16 +61,16 @@ export class TextDialect implements Dialect {
     peekKeys(bytes, start, end, limit, onKey);
   }
 
-  execute(command: Command, value: Buffer | undefined, answered: number, copyAll: boolean, session: Session, out: ReplyBuffer): Step {
+  execute(command: Command, value: Buffer | undefined, answered: number, session: Session, out: ReplyBuffer): Step {
     this.answered = answered;
     if (mutates(command) && !this.#cache.isWritable) return this.#refuseWrite(command, out);
     switch (command.op) {
       case Op.get:
       case Op.gets:
-        return this.#retrieve(command, undefined, copyAll, out);
+        return this.#retrieve(command, undefined, out);
       case Op.gat:
       case Op.gats:
-        return this.#retrieve(command, command.exptime, copyAll, out);
+        return this.#retrieve(command, command.exptime, out);
       case Op.set:
       case Op.add:
       case Op.replace:
@@ -82,10 +86,7 @@ export class TextDialect implements Dialect {
       case Op.touch:
         return this.#touch(command, out);
       case Op.flush_all:
-        this.#cache.flushAll(command.exptime);
-        this.staged = true;
-        if (!command.noreply) out.line(lines.ok);
-        return 'done';
+        return this.#flushAll(command, out);
       case Op.version:
         versionLine(out, this.#administration.version);
         return 'done';
@@ -99,16 +100,19 @@ export class TextDialect implements Dialect {
         out.line(lines.mn);
         return 'done';
       case Op.stats:
-        return this.#answer(this.#administration.stats(command.words, session), out);
+        return this.#answer(this.#administration.stats(command.words, session), false, out);
       case Op.sync:
         return this.#answer(
-          this.#administration.sync().then(() => (command.noreply ? '' : 'OK\r\n')),
+          this.#administration.sync().then(() => 'OK\r\n'),
+          command.noreply,
           out,
         );
       case Op.expire:
-        return this.#answer(this.#administration.expire(command.words, session), out);
+        return this.#answer(this.#administration.expire(command.words, session), false, out);
+      case Op.admin:
+        return this.#answer(this.#administration.command(command.words, session), command.noreply, out);
       case Op.mg:
-        return this.#metaGet(command, copyAll, out);
+        return this.#metaGet(command, out);
       case Op.ms:
         return this.#metaStore(command, value, out);
       case Op.md:
@@ -126,7 +130,7 @@ export class TextDialect implements Dialect {
   refuseTooLarge(command: Command, out: ReplyBuffer): Step {
     if (!this.#cache.isWritable) return this.#refuseWrite(command, out);
     const removes = command.op === Op.set || command.op === Op.ms;
-    const outcome = this.#cache.refuseTooLarge(removes, this.#keyOf(command, 0));
+    const outcome = this.#cache.refuseTooLarge(removes, this.#keyOf(command, 0), storeWord(command));
     if (outcome === NEEDS_LOAD) return 'load';
     this.staged ||= removes;
     if (!command.noreply) out.line(lines.tooLarge);
@@ -161,7 +165,7 @@ export class TextDialect implements Dialect {
     return 'done';
   }
 
-  #retrieve(command: Command, exptime: number | undefined, copyAll: boolean, out: ReplyBuffer): Step {
+  #retrieve(command: Command, exptime: number | undefined, out: ReplyBuffer): Step {
     const withCas = command.op === Op.gets || command.op === Op.gats;
     const hit = this.#hit;
     this.staged ||= exptime !== undefined;
@@ -172,9 +176,7 @@ export class TextDialect implements Dialect {
       if (found === NEEDS_LOAD) return 'load';
       if (!found) continue;
       valueLine(out, key.buffer, key.start, key.end, hit.flags, hit.length, withCas ? hit.cas : undefined);
-      // A value that was touched waits for its commit like every reply, so it cannot go ahead uncopied.
-      if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES && !copyAll && exptime === undefined) {
-        this.value = hit.bytes.subarray(hit.start, hit.start + hit.length);
+      if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES) {
         this.answered++;
         return 'value';
       }
@@ -234,8 +236,20 @@ export class TextDialect implements Dialect {
     return 'done';
   }
 
-  #metaGet(command: Command, copyAll: boolean, out: ReplyBuffer): Step {
-    // The value went ahead uncopied, and its CRLF behind it.
+  #flushAll(command: Command, out: ReplyBuffer): Step {
+    if (this.#administration.flushAllowed) {
+      this.#cache.flushAll(command.exptime);
+      this.staged = true;
+      if (!command.noreply) out.line(lines.ok);
+      return 'done';
+    }
+    this.#cache.counters.cmd_flush++;
+    if (!command.noreply) out.line(lines.flushNotAllowed);
+    return 'done';
+  }
+
+  #metaGet(command: Command, out: ReplyBuffer): Step {
+    // The value went out uncopied, and its CRLF behind it.
     if (this.answered > 0) return 'done';
     const { meta } = command;
     const hit = this.#hit;
@@ -245,8 +259,7 @@ export class TextDialect implements Dialect {
     if (outcome === 'miss') return this.#metaReply(command, 'EN', out);
     if (!meta.value || meta.compareCas === this.#fields.cas) return this.#metaReply(command, 'HD', out);
     metaReply(out, 'VA', meta, this.#fields, hit.length);
-    if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES && !copyAll && !this.staged) {
-      this.value = hit.bytes.subarray(hit.start, hit.start + hit.length);
+    if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES) {
       this.answered = 1;
       return 'value';
     }
@@ -307,13 +320,22 @@ export class TextDialect implements Dialect {
     this.#meta.staged = false;
   }
 
-  #answer(reply: Promise<string> | string, out: ReplyBuffer): Step {
-    if (typeof reply === 'string') {
-      out.ascii(reply);
+  #answer(answer: Answer, noreply: boolean, out: ReplyBuffer): Step {
+    if (answer === CLOSE) return 'close';
+    if (answer === WATCH) {
+      out.line(lines.ok);
+      return 'watch';
+    }
+    if (typeof answer === 'string') {
+      if (!noreply) out.ascii(answer);
       return 'done';
     }
-    this.pending = reply.then((text) => Buffer.from(text, 'latin1'));
-    return 'later';
+    if (answer instanceof Promise) {
+      this.pending = answer.then((text) => (noreply ? NOTHING : Buffer.from(text, 'latin1')));
+      return 'later';
+    }
+    this.stream = answer;
+    return 'stream';
   }
 
   #keyOf(command: Command, index: number): KeyRange {

@@ -109,3 +109,11 @@ describe('flush_all', () => {
     expect(await get()).toBe('miss');
   });
 });
+
+describe('the cas unique 0', () => {
+  it('is no item\'s, not even an older one for I', async () => {
+    await store('value');
+    expect(await store('other', { compareCas: 0 })).toBe('exists');
+    expect(await store('other', { compareCas: 0, invalidate: true })).toBe('exists');
+  });
+});

@@ -1,8 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { ListenAddress } from '../../src/config.ts';
 import { readServeSettings } from '../../src/config/serve-config.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
+
+function address(host: string): ListenAddress {
+  return { host, port: undefined, security: undefined };
+}
 
 function configFile(content: unknown): string {
   const path = join(temporaryDirectory(), 'tugela.json');
@@ -15,12 +20,32 @@ describe('readServeSettings()', () => {
     expect(readServeSettings({}, {})).toEqual({
       server: {
         port: 11_211,
-        listen: ['127.0.0.1'],
+        listen: [address('127.0.0.1')],
+        udpPort: undefined,
         socket: undefined,
         socketMode: 0o700,
         file: './data',
         memory: 64,
         connections: 1024,
+        backlog: 1024,
+        requestsPerEvent: 20,
+        idleTimeout: 0,
+        protocol: 'auto',
+        ramTier: true,
+        tls: undefined,
+        authFile: undefined,
+        saslFile: undefined,
+        cas: true,
+        flushAll: true,
+        dumping: true,
+        watching: true,
+        shutdown: false,
+        evictions: true,
+        prefixDelimiter: ':',
+        detail: false,
+        trackSizes: false,
+        watcherBuffer: 262_144,
+        portFile: undefined,
         sync: 66,
         ack: 'log',
         expireEvery: 0,
@@ -29,6 +54,7 @@ describe('readServeSettings()', () => {
         verbosity: 0,
       },
       process: { withExpire: false, pidfile: undefined, user: undefined, logLevel: 'info', logPretty: false },
+      notices: [],
     });
   });
 
@@ -46,7 +72,7 @@ describe('readServeSettings()', () => {
 
   test('replaces a list as a whole', () => {
     const { server } = readServeSettings({ listen: ['::1', '10.0.0.1'] }, { TUGELA_LISTEN: '127.0.0.2' });
-    expect(server.listen).toEqual(['::1', '10.0.0.1']);
+    expect(server.listen).toEqual([address('::1'), address('10.0.0.1')]);
   });
 
   test('takes an empty variable for none', () => {
@@ -97,7 +123,7 @@ describe('readServeSettings() reads a file', () => {
       maxItemSize: 2_097_152,
       socketMode: 0o770,
       socket: '/tmp/s',
-      listen: ['::1', '127.0.0.1'],
+      listen: [address('::1'), address('127.0.0.1')],
       sync: 0.5,
       port: 7,
       verbosity: 2,
@@ -106,7 +132,7 @@ describe('readServeSettings() reads a file', () => {
   });
 
   test.each([
-    [{ prot: 1 }, /: unknown key 'prot'; allowed: port, listen, socket, socket-mode, /],
+    [{ prot: 1 }, /: unknown key 'prot'; allowed: port, listen, udp-port, socket, [^]*, log-pretty$/],
     [{ config: 'x' }, /: unknown key 'config'/],
     [{ socketMode: 700 }, /: socketMode: 700 is not allowed; write a JSON string: an octal mode from 0000 to 0777$/],
     [{ listen: 5 }, /: listen: 5 is not allowed; write a JSON string or array of strings: /],

@@ -29,6 +29,50 @@ async function run(...args: string[]) {
   return { status, out, errors, settings };
 }
 
+describe('runProgram() with a command that reads its words itself', () => {
+  async function runRaw(result: () => Promise<number>, ...args: string[]) {
+    let out = '';
+    let errors = '';
+    const seen: string[][] = [];
+    const status = await runProgram(args, {
+      commands: [new Command('serve')],
+      rawCommands: [
+        {
+          name: 'other',
+          description: "with another program's command line",
+          help: 'all about other\n',
+          run(words, { writeOut }) {
+            seen.push([...words]);
+            writeOut('ran\n');
+            return result();
+          },
+        },
+      ],
+      version: '1.2.3',
+      environment: {},
+      writeOut: (text) => (out += text),
+      writeError: (text) => (errors += text),
+    });
+    return { status, out, errors, seen };
+  }
+
+  test('hands it all words as they are, those that mean something elsewhere too', async () => {
+    const { status, out, seen } = await runRaw(async () => 7, 'other', '-V', '--help', '-vv', 'serve');
+    expect({ status, out, seen }).toEqual({ status: 7, out: 'ran\n', seen: [['-V', '--help', '-vv', 'serve']] });
+  });
+
+  test('answers its failure as that of any other', async () => {
+    const fail = (): Promise<number> => Promise.reject(new TugelaError('TUGELA_USAGE', "-c: '0' is wrong"));
+    expect(await runRaw(fail, 'other')).toMatchObject({ status: 2, errors: "tugela-ts: -c: '0' is wrong\n" });
+  });
+
+  test('lists it, and shows its help', async () => {
+    expect((await runRaw(async () => 0, '--help')).out).toMatch(/\n +other +with another program's command line\n/);
+    expect((await runRaw(async () => 0, 'help', 'other')).out).toBe('all about other\n');
+    expect((await runRaw(async () => 0)).errors).toBe('tugela-ts: no command given; say serve or other, or --help\n');
+  });
+});
+
 describe('runProgram()', () => {
   test.each([['-V'], ['--version'], ['serve', '-V']])('prints the version for %s %s', async (...args) => {
     expect(await run(...args)).toMatchObject({ status: 0, out: '1.2.3\n', errors: '' });
@@ -62,7 +106,7 @@ describe('runProgram()', () => {
     const { settings } = await run(...line.split(' '));
     expect(settings?.server).toMatchObject({
       port: 0,
-      listen: ['::1', '127.0.0.1', '10.0.0.1'],
+      listen: ['::1', '127.0.0.1', '10.0.0.1'].map((host) => ({ host, port: undefined, security: undefined })),
       maxItemSize: 2_097_152,
       expireEvery: 5,
       socketMode: 0o770,
@@ -82,5 +126,7 @@ describe('runProgram()', () => {
     for (const heading of ['Network:', 'Store and memory:', 'Expiry:', 'Process:', 'Logging:']) expect(out).toContain(`\n${heading}\n`);
     expect(out).toMatch(/-m, --memory <MB> +memory for caching[^]*\(default\s+64\)/);
     expect(out).not.toContain('--no-');
+    // Taken, but nothing to offer.
+    expect(out).not.toContain('--threads');
   });
 });

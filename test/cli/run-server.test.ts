@@ -15,6 +15,9 @@ interface Fake {
   readonly stop?: () => Promise<void>;
   /** Delays the end of the start. */
   readonly started?: Promise<void>;
+  /** Settles when a client asks for a stop; by default none does. */
+  readonly stopRequested?: Promise<string>;
+  readonly reload?: () => void;
 }
 
 /** A server and a process around it of which every step is written down. */
@@ -23,6 +26,7 @@ function setUp(fake: Fake = {}, given: Record<string, unknown> = {}) {
   const signals = new EventEmitter();
   const timers = new ManualTimers();
   const steps: string[] = [];
+  const ready: string[][] = [];
   const directory = temporaryDirectory();
   const accountsFile = join(directory, 'passwd');
   const me = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
@@ -58,6 +62,11 @@ function setUp(fake: Fake = {}, given: Record<string, unknown> = {}) {
         failed: new Promise((resolve) => {
           fail = resolve;
         }),
+        stopRequested: fake.stopRequested ?? new Promise(() => undefined),
+        reload() {
+          steps.push('reload');
+          fake.reload?.();
+        },
         async stop() {
           steps.push('stop');
           await fake.stop?.();
@@ -74,10 +83,11 @@ function setUp(fake: Fake = {}, given: Record<string, unknown> = {}) {
       steps.push(line);
       signals.emit('test:listening');
     },
+    onReady: () => void ready.push([...steps]),
   };
   const file = join(directory, 'data');
   const status = runServer(readServeSettings({ file, ...given }, {}), deps);
-  return { status, listening, steps, lines, signals, timers, file, fail: (error: Error) => fail(error) };
+  return { status, listening, steps, ready, lines, signals, timers, file, fail: (error: Error) => fail(error) };
 }
 
 const STARTED = ['bind', 'open', 'listening on 127.0.0.1:4000', 'listening on [::1]:4000'];
@@ -124,13 +134,84 @@ describe('runServer()', () => {
     expect(run.lines.at(-1)).toBe('error: stop failed');
   });
 
-  test('logs SIGHUP and goes on', async () => {
+  test('rereads at SIGHUP what can be reread, and goes on', async () => {
     const run = setUp();
     await run.listening;
     run.signals.emit('SIGHUP');
     run.signals.emit('SIGTERM');
     expect(await run.status).toBe(0);
-    expect(run.lines).toEqual(['info: SIGHUP ignored', 'info: SIGTERM, stopping']);
+    expect(run.steps).toEqual([...STARTED, 'reload', 'stop']);
+    expect(run.lines).toEqual(['info: SIGHUP, reading passwords and certificates again', 'info: SIGTERM, stopping']);
+  });
+
+  test('goes on when that fails', async () => {
+    const run = setUp({
+      reload: () => {
+        throw new Error('no such file');
+      },
+    });
+    await run.listening;
+    run.signals.emit('SIGHUP');
+    run.signals.emit('SIGTERM');
+    expect(await run.status).toBe(0);
+    expect(run.lines[1]).toBe('error: could not read them again, going on with those there are');
+  });
+
+  test('ignores SIGHUP while it starts', async () => {
+    let finishStart: () => void = () => undefined;
+    const started = new Promise<void>((resolve) => {
+      finishStart = resolve;
+    });
+    const run = setUp({ started });
+    run.signals.emit('SIGHUP');
+    finishStart();
+    await run.listening;
+    run.signals.emit('SIGTERM');
+    expect(await run.status).toBe(0);
+    expect(run.lines).toEqual(['info: SIGHUP ignored: still starting', 'info: SIGTERM, stopping']);
+  });
+
+  test('stops in order when a client asks for it', async () => {
+    const run = setUp({ stopRequested: Promise.resolve('shutdown command') });
+    expect(await run.status).toBe(0);
+    expect(run.steps).toEqual([...STARTED, 'stop']);
+    expect(run.lines).toEqual(['info: shutdown command, stopping']);
+    expect(run.timers.pending).toBe(0);
+  });
+
+  test('is not forced to end by a client that asks during a stop', async () => {
+    let ask: (reason: string) => void = () => undefined;
+    let finishStop: () => void = () => undefined;
+    const stopRequested = new Promise<string>((resolve) => {
+      ask = resolve;
+    });
+    const stopped = new Promise<void>((resolve) => {
+      finishStop = resolve;
+    });
+    const run = setUp({ stopRequested, stop: () => stopped });
+    await run.listening;
+    run.signals.emit('SIGTERM');
+    ask('shutdown command');
+    await stopRequested;
+    finishStop();
+    expect(await run.status).toBe(0);
+    expect(run.lines).toEqual(['info: SIGTERM, stopping']);
+  });
+
+  test('says once that it is ready, after the addresses', async () => {
+    const run = setUp();
+    await run.listening;
+    run.signals.emit('SIGTERM');
+    await run.status;
+    expect(run.ready).toEqual([STARTED]);
+  });
+
+  test('logs what was said without effect', async () => {
+    const run = setUp({}, { threads: '4' });
+    await run.listening;
+    run.signals.emit('SIGTERM');
+    await run.status;
+    expect(run.lines[0]).toBe('warn: --threads has no effect here: all requests are executed by one thread');
   });
 
   test('ends at an uncaught error', async () => {

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.ts';
+import { Opcode, Status } from '../../src/protocol/binary-header.ts';
+import { BinaryClient, u32s } from '../support/binary-client.ts';
 import { eventually } from '../support/process.ts';
 import { startTestServer, TestClient } from '../support/test-server.ts';
 import { failNextWrite, holdNextWrite } from './held-writes.ts';
@@ -81,7 +83,57 @@ describe('gat of a value over 32 KB', () => {
     const replied = `VALUE big 0 ${value.length}\r\n${value}\r\nEND\r\n`;
     expect(await client.receive(replied.length)).toBe(replied);
   });
+
+  it.each([
+    ['mg, from RAM', 8],
+    ['mg, from disk', 1],
+  ])('nor is one that was touched by %s, when that fails', async (_where, memory) => {
+    const { port } = await startFull(memory);
+    const client = await TestClient.connect(port);
+    const value = 'v'.repeat(100_000);
+    await client.ask(`set big 0 0 ${value.length}\r\n${value}\r\n`);
+    failNextWrite();
+    expect(shortened(await client.ask('mg big v T100\r\nmn\r\n', 'MN\r\n'))).toBe(`${FAILED}MN\r\n`);
+  });
+
+  it.each([
+    ['from RAM', 8],
+    ['from disk', 1],
+  ])('nor in the binary protocol, %s', async (_where, memory) => {
+    const { port } = await startFull(memory);
+    const client = await TestClient.connect(port);
+    const value = 'v'.repeat(100_000);
+    await client.ask(`set big 0 0 ${value.length}\r\n${value}\r\n`);
+    failNextWrite();
+    const binary = await BinaryClient.connect(port);
+    binary.send({ opcode: Opcode.gat, extras: u32s(100), key: 'big', opaque: 7 }, { opcode: Opcode.noop, opaque: 8 });
+    expect(await binary.take()).toMatchObject({ opaque: 7, status: Status.outOfMemory, value: Buffer.from('cannot write to disk') });
+    expect(await binary.take()).toMatchObject({ opaque: 8, status: Status.ok });
+  });
 });
+
+describe('a get of values over 32 KB behind the touch of another key', () => {
+  it.each([
+    ['comes behind its reply', false],
+    ['is answered also when the touch fails', true],
+  ])('%s', async (_what, fails) => {
+    const { port } = await startFull(1);
+    const client = await TestClient.connect(port);
+    const value = 'v'.repeat(600_000);
+    await client.ask('set small 0 0 1\r\nx\r\n');
+    await client.ask(`set big 0 0 ${value.length}\r\n${value}\r\n`);
+    if (fails) failNextWrite();
+    const replied = await client.ask('touch small 100\r\nget big none big small\r\nmg big s v\r\nmn\r\n', 'MN\r\n');
+    const big = 'VALUE big 0 600000\r\n(600000 bytes)\r\n';
+    expect(shortened(replied)).toBe(`${fails ? FAILED : 'TOUCHED\r\n'}${big}${big}VALUE small 0 1\r\nx\r\nEND\r\nVA 600000 s600000\r\n(600000 bytes)\r\nMN\r\n`);
+  });
+});
+
+/** A server whose store stays closed to writes after one has failed. */
+async function startFull(memory: number): Promise<{ port: number }> {
+  vi.spyOn(Store.prototype, 'reopen').mockRejectedValue(new Error('still full'));
+  return await startTestServer({ memory });
+}
 
 /** A reply to be shown when it is not what it should be. */
 function shortened(reply: string): string {

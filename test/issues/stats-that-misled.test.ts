@@ -17,7 +17,7 @@ it('stats expire tells how old the report of the daemon is', async () => {
 });
 
 it('stats settings shows the port that was chosen for --port 0', async () => {
-  const { port } = await startTestServer({ port: 0, listen: ['127.0.0.1', '127.0.0.2'] });
+  const { port } = await startTestServer({ port: 0, listen: ['127.0.0.1', '127.0.0.2'].map((host) => ({ host, port: undefined, security: undefined })) });
   const client = await TestClient.connect(port);
   expect(await client.ask('stats settings\r\n', 'END\r\n')).toContain(`STAT tcpport ${port}\r\n`);
 });

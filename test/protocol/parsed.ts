@@ -42,6 +42,7 @@ export function describeCommand(command: Command): Parsed {
       break;
     case Op.stats:
     case Op.expire:
+    case Op.admin:
       parsed['words'] = command.words;
       break;
     case Op.mg:

@@ -29,8 +29,7 @@ describe('lines', () => {
       expect(parseText(line)).toEqual(refused('ERROR'));
     });
   test.each([
-    'mx a', 'mga a', 'm a', 'shutdown', 'slabs automove 1', 'lru mode flat', 'lru_crawler enable',
-    'watch', 'cache_memlimit 64', 'refresh_certs', 'extstore', 'debugtime 1', 'misbehave',
+    'mx a', 'mga a', 'm a', 'shutdown_now', 'slab automove 1', 'lru_ mode flat', 'watcher', 'extstore', 'debugtime 1', 'misbehave',
   ])('%s is not supported', (line) => {
     expect(refusalOf(`${line}\r\n`)).toBe('ERROR');
   });
@@ -263,6 +262,17 @@ describe('version, quit, mn, stats, expire', () => {
     expect(parseText(`${op}\r\n`)).toEqual({ op, noreply: false, keys: [], words: [] });
     expect(parseText(`${op}  a \xe9 noreply \r\n`))
       .toEqual({ op, noreply: false, keys: [], words: ['a', '\xe9', 'noreply'] });
+  });
+});
+
+describe('administration', () => {
+  test.each(['shutdown', 'cache_memlimit', 'refresh_certs', 'slabs', 'lru', 'lru_crawler', 'watch'])('%s keeps its words', (word) => {
+    expect(parseText(`${word}\r\n`)).toEqual({ op: 'admin', noreply: false, keys: [], words: [word] });
+    expect(parseText(`${word}  a \xe9\r\n`)).toEqual({ op: 'admin', noreply: false, keys: [], words: [word, 'a', '\xe9'] });
+  });
+  test('noreply is a word of cache_memlimit alone, and silences them all', () => {
+    expect(parseText('cache_memlimit 8 noreply\r\n')).toEqual({ op: 'admin', noreply: true, keys: [], words: ['cache_memlimit', '8'] });
+    expect(parseText('slabs noreply\r\n')).toEqual({ op: 'admin', noreply: true, keys: [], words: ['slabs', 'noreply'] });
   });
 });
 

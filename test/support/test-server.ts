@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import type { ServeConfig } from '../../src/config.ts';
+import { defaultConfig } from '../../src/index.ts';
 import { type RunningServer, type StartDeps, startServer } from '../../src/server/start.ts';
 import { ManualClock } from './manual-clock.ts';
 import { tempDirectory } from './temp-directory.ts';
@@ -14,22 +15,7 @@ export async function startTestServer(
 ): Promise<{ server: RunningServer; port: number; clock: ManualClock; directory: string }> {
   const directory = change.file ?? tempDirectory();
   const clock = new ManualClock();
-  const config: ServeConfig = {
-    port: 0,
-    listen: ['127.0.0.1'],
-    socket: undefined,
-    socketMode: 0o700,
-    file: directory,
-    memory: 8,
-    connections: 100,
-    sync: 0,
-    ack: 'log',
-    expireEvery: 0,
-    maxItemSize: 2 ** 20,
-    control: 'local',
-    verbosity: 0,
-    ...change,
-  };
+  const config: ServeConfig = { ...defaultConfig, port: 0, file: directory, memory: 8, connections: 100, sync: 0, ...change };
   const server = await startServer(config, { logger: pino({ level: 'silent' }), sweep: async () => {}, clock, ...deps });
   onTestFinished(() => server.stop());
   const port = Number(server.addresses[0]?.split(':').at(-1));
