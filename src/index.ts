@@ -32,7 +32,7 @@ export const defaultConfig: ServeConfig = {
   portFile: undefined,
   connections: 1024,
   backlog: 1024,
-  requestsPerEvent: 20,
+  requestsPerEvent: 100,
   idleTimeout: 0,
   protocol: 'auto',
   tls: undefined,

@@ -150,7 +150,7 @@ export class Admin {
         return OK;
       }
       case 'crawl':
-        return this.#crawl(value);
+        return this.#crawl(value, session);
       case 'metadump':
       case 'mgdump':
         return this.#dump(verb, value, session);
@@ -159,7 +159,8 @@ export class Admin {
     }
   }
 
-  #crawl(classes: string | undefined): string {
+  #crawl(classes: string | undefined, session: Session): string {
+    if (!this.#deps.mayControl(session)) return NOT_HERE;
     const selected = this.#classes(classes, false);
     if (typeof selected === 'string') return selected;
     if (!selected.has(THE_CLASS)) return 'NOTSTARTED no items to crawl\r\n';
@@ -168,6 +169,8 @@ export class Admin {
 
   #dump(verb: 'metadump' | 'mgdump', classes: string | undefined, session: Session): Answer {
     if (!this.#deps.dumping) return verb === 'metadump' ? 'ERROR metadump not allowed\r\n' : 'ERROR key dump not allowed\r\n';
+    // A datagram with a forged sender would have the whole listing sent to somebody else.
+    if (session.transport === 'udp') return ERROR;
     if (session.isPipelined) return `ERROR cannot pipeline other commands before ${verb}\r\n`;
     const selected = this.#classes(classes, true);
     if (typeof selected === 'string') return selected;

@@ -30,6 +30,8 @@ export class Control {
 
   /** True for a connection that may send control commands. */
   isAllowed(session: Session): boolean {
+    // Where a datagram comes from can be forged.
+    if (session.transport === 'udp') return false;
     return this.#mode === 'any' || (this.#mode === 'local' && session.isLocal);
   }
 

@@ -128,7 +128,11 @@ export class Listeners {
     let listener: Listener | undefined;
     const server = createAcceptor((...socket) => this.#deps.onSocket(listener!, ...socket));
     listener = { id: this.#deps.nextId(), address, statsAddress: address, transport: 'local', isEncrypted: false, server };
-    await listening(server, () => server.listen({ path, backlog: this.#config.backlog }), path);
+    // Nobody may connect before the mode is what it should be.
+    const umask = process.umask(0o777 & ~this.#config.socketMode);
+    const bound = listening(server, () => server.listen({ path, backlog: this.#config.backlog }), path);
+    process.umask(umask);
+    await bound;
     chmodSync(path, this.#config.socketMode);
     this.#all.push(listener);
   }

@@ -173,7 +173,10 @@ class TugelaServer implements RunningServer {
   reload(): void {
     if (this.#tls !== undefined) void this.#refreshCertificates();
     this.#passwords?.reload().then(
-      () => this.#logger.info('passwords read again'),
+      () => {
+        this.#logger.info('passwords read again');
+        if (this.#passwords?.warning !== undefined) this.#logger.warn(this.#passwords.warning);
+      },
       (error: unknown) => this.#logger.error({ err: error }, 'passwords not read again, the old ones stay'),
     );
   }

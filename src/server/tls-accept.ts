@@ -50,7 +50,7 @@ export function createTlsAcceptor(
   const fail = (socket: TLSSocket, error: Error): void => {
     counts.handshakeErrors++;
     if (isProtocolError(error)) counts.protocolErrors++;
-    logger.debug({ peer: socket.remoteAddress, reason: messageOf(error) }, 'TLS handshake failed');
+    logger.debug({ peer: socket.remoteAddress, reason: messageOf(error).trim() }, 'TLS handshake failed');
   };
   const server = createServer(
     {

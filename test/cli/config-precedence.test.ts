@@ -28,7 +28,7 @@ describe('readServeSettings()', () => {
         memory: 64,
         connections: 1024,
         backlog: 1024,
-        requestsPerEvent: 20,
+        requestsPerEvent: 100,
         idleTimeout: 0,
         protocol: 'auto',
         ramTier: true,

@@ -66,7 +66,7 @@ export const memcachedForms: readonly Form[] = [
   ignored('r', 'enable-coredumps', undefined, 'core dumps', "the shell's ulimit decides on core dumps"),
   valued('u', 'user', 'user', 'run as this user when started as root', (draft, value, place) => draft.say('user', value, place)),
   valued('m', 'memory-limit', 'num', 'memory for caching, in megabytes (64); items beyond it stay on disk', number('memory')),
-  flag('M', 'disable-evictions', 'answer an error rather than evict items to make room', 'disableEvictions'),
+  flag('M', 'disable-evictions', 'nothing is evicted from the disk in any case; shown in stats settings', 'disableEvictions'),
   valued('c', 'conn-limit', 'num', 'most client connections at once (1024)', number('connections')),
   flag('k', 'lock-memory', 'no effect here', 'lockMemory'),
   {
@@ -87,7 +87,7 @@ export const memcachedForms: readonly Form[] = [
     draft.say('prefixDelimiter', value.charAt(0), place),
   ),
   valued('t', 'threads', 'num', 'no effect here', number('threads')),
-  valued('R', 'max-reqs-per-event', 'num', 'requests of one connection that are executed before others get their turn (20)', number('maxRequestsPerEvent')),
+  valued('R', 'max-reqs-per-event', 'num', 'requests of one connection that are executed before others get their turn (100)', number('maxRequestsPerEvent')),
   flag('C', 'disable-cas', 'show no cas uniques; every cas fails', 'disableCas'),
   valued('b', 'listen-backlog', 'num', 'connections that the system queues while the server is busy (1024)', number('backlog')),
   valued('B', 'protocol', 'name', 'ascii, binary, or auto (auto)', (draft, value, place) => draft.say('protocol', value, place)),
@@ -113,7 +113,7 @@ export const ownForms: readonly Form[] = OWN_KEYS.flatMap(ownForm);
 /** Words of `-o` that do something, for the help text. */
 export const extendedHelp: readonly (readonly [words: string, description: string])[] = [
   ['idle_timeout=<num>', 'close a TCP connection after so many seconds without a command (0, never)'],
-  ['track_sizes', 'keep the histogram of stats sizes'],
+  ['track_sizes', 'let stats sizes count items by reading through the store'],
   ['watcher_logbuf_size=<num>', 'kilobytes of log lines that may wait for one client of watch (256)'],
   ['ssl_chain_cert=<file>', "PEM file with the server's certificate and its chain"],
   ['ssl_key=<file>', 'PEM file with the private key, if it is not in ssl_chain_cert'],

@@ -87,8 +87,8 @@ export const networkOptions = {
     argument: 'num',
     group,
     type: wholeNumber(1, 1_000_000),
-    default: 20,
-    defaultText: '20',
+    default: 100,
+    defaultText: '100',
     description: 'requests of one connection that are executed before others get their turn',
   }),
   idleTimeout: option({
@@ -119,6 +119,6 @@ export const networkOptions = {
     default: 'local',
     defaultText: 'local',
     description:
-      'who may send the commands of the expiry daemon: local = unix socket and loopback clients, any = every client, off = nobody',
+      'who may send what concerns all clients (the commands of the expiry daemon, cache_memlimit, refresh_certs, shutdown, crawls): local = unix socket and loopback clients, any = every client, off = nobody',
   }),
 } as const;

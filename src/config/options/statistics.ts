@@ -22,7 +22,7 @@ export const statisticsOptions = {
     group,
     type: flag(),
     default: false,
-    description: 'keep the histogram of stats sizes',
+    description: 'let stats sizes count items by reading through the store each time',
   }),
   watcherBuffer: option({
     name: 'watcher-buffer',

@@ -52,7 +52,7 @@ export const storeOptions = {
     group: STORE,
     type: flag(),
     default: false,
-    description: 'answer an error rather than evict items to make room',
+    description: 'nothing is evicted from the disk in any case; shown in stats settings',
   }),
   maxItemSize: option({
     name: 'max-item-size',
