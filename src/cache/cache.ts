@@ -266,12 +266,14 @@ export class Cache {
       this.deltaResult = vivify.initial;
       return 'stored';
     }
+    // As in memcached, an empty value is found out before the cas unique is compared.
+    if (live.length === 0) return 'non_numeric';
     if (compareCas !== 0 && !this.hasCas(live, compareCas)) return 'exists';
     const result = addDelta(live.value!, delta, increment);
     if (result === undefined) return 'non_numeric';
     if (increment) this.counters.incr_hits++;
     else this.counters.decr_hits++;
-    this.put(found, key, { ...live, storedAt: now, chosenCas: undefined, value: result.value });
+    this.put(found, key, { ...live, storedAt: now, chosenCas: undefined, value: result.value }, result.value.length === live.length);
     this.deltaResult = result.number;
     return 'stored';
   }
@@ -392,12 +394,13 @@ export class Cache {
 
   /**
    * Stores an item under a key that was looked up, with a new cas unique. One that is gone at once is stored as
-   * expired, as in memcached: the next lookup counts it.
+   * expired, as in memcached: the next lookup counts it. `isRecount`: only its number changed, within its length, so it
+   * stays as fetched as it was.
    */
-  put(found: Found, key: KeyRange, item: Item): void {
+  put(found: Found, key: KeyRange, item: Item, isRecount = false): void {
     const cas = this.#store.nextCas();
     this.storedCas = this.#showsCas ? (item.chosenCas ?? cas) : 0;
-    this.access.forget(found.hash);
+    if (!isRecount) this.access.forget(found.hash);
     const expiresAt = item.expiresAt === AT_ONCE ? found.now : item.expiresAt;
     const stored = this.#store.put(found.text, found.old, { ...item, expiresAt, cas, length: item.value!.length, place: undefined });
     this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored);

@@ -159,7 +159,8 @@ export class MetaCache {
       const made = cache.newItem(now, 0, 0, Buffer.from(String(meta.initial), 'latin1'));
       return this.#putNumber(found, key, meta, fields, { ...made, bits: meta.base64 ? BASE64_KEY : 0 }, meta.initial, true);
     }
-    if (meta.compareCas !== undefined && !cache.hasCas(live, meta.compareCas)) return 'exists';
+    if (live.length === 0) return 'non_numeric';
+    if (this.#isOther(live, meta)) return 'exists';
     const result = addDelta(live.value!, meta.delta, increment);
     if (result === undefined) return 'non_numeric';
     if (increment) cache.counters.incr_hits++;
@@ -230,7 +231,7 @@ export class MetaCache {
   /** set, add and replace; the first and the last may ask for a cas unique. */
   #replace(found: Found, key: KeyRange, command: Command, fields: MetaFields, fresh: Item): StoreOutcome {
     const cache = this.#cache;
-    const { live, now } = found;
+    const { live } = found;
     const { meta } = command;
     const word = storeWord(command);
     if (meta.compareCas !== undefined && meta.mode !== 'add') {
@@ -253,7 +254,6 @@ export class MetaCache {
     } else if (meta.mode === 'replace' && live === undefined) {
       return 'not_stored';
     } else if (meta.mode === 'add' && live !== undefined) {
-      cache.access.note(found.hash, now);
       return 'not_stored';
     }
     return this.#put(found, key, fresh, fields, word);
@@ -267,18 +267,26 @@ export class MetaCache {
       if (meta.vivify === undefined) return 'not_stored';
       return this.#put(found, key, { ...fresh, flags, ...expiryFields(expiryOf(meta.vivify, now), now) }, fields, word);
     }
-    if (meta.compareCas !== undefined && !this.#cache.hasCas(live, meta.compareCas)) return 'exists';
+    if (this.#isOther(live, meta)) return 'exists';
     const joined = joinValues(meta.mode === 'append' ? Op.append : Op.prepend, live, fresh.value!);
     if (this.#cache.isTooLarge(key.end - key.start, live.flags, joined.length)) return 'not_stored';
     fields.size = joined.length;
     const bits = live.bits & BASE64_KEY;
-    return this.#put(found, key, { ...live, storedAt: now, bits, chosenCas: meta.newCas, value: joined }, fields, word);
+    this.#put(found, key, { ...live, storedAt: now, bits, chosenCas: meta.newCas, value: joined }, fields, word);
+    // k shows the key as this request sent it.
+    fields.base64Key = meta.base64;
+    return 'stored';
+  }
+
+  /** The condition of C where 0 is none: for the modes A and P of ms and for ma, as in the binary protocol. */
+  #isOther(live: Item, { compareCas }: MetaFlags): boolean {
+    return compareCas !== undefined && compareCas !== 0 && !this.#cache.hasCas(live, compareCas);
   }
 
   /** Stores an item; the observer is told under `word`, if there is one. */
-  #put(found: Found, key: KeyRange, item: Item, fields: MetaFields, word: StoreWord | undefined): 'stored' {
+  #put(found: Found, key: KeyRange, item: Item, fields: MetaFields, word: StoreWord | undefined, isRecount = false): 'stored' {
     this.staged = true;
-    this.#cache.put(found, key, item);
+    this.#cache.put(found, key, item, isRecount);
     if (word !== undefined && this.#cache.observer !== undefined) {
       this.#cache.tellStored(key, 'stored', word, item.expiresAt, found.now, item.value!.length);
     }
@@ -298,7 +306,10 @@ export class MetaCache {
   #putNumber(found: Found, key: KeyRange, meta: MetaFlags, fields: MetaFields, item: Item, number: U64, made: boolean): 'stored' {
     const walk = walkSteps(meta, item.expiresAt, WIN_SENT, found.now, fields, made);
     const expires = walk.expiresAt === item.expiresAt ? item : expiring(item, walk.expiresAt, found.now);
-    this.#put(found, key, { ...expires, chosenCas: meta.newCas }, fields, undefined);
+    const isRecount = !made && item.value!.length === found.live?.length;
+    this.#put(found, key, { ...expires, chosenCas: meta.newCas }, fields, undefined, isRecount);
+    // k shows the key as this request sent it.
+    fields.base64Key = meta.base64;
     if (made) this.#cache.tellMade(key, expires, found.now);
     this.#cache.deltaResult = number;
     return 'stored';
@@ -321,7 +332,7 @@ function walkSteps(meta: MetaFlags, expiresAt: number, bits: number, now: number
         expires = expiryOf(meta.ttl ?? 0, now);
         break;
       case 'R':
-        if ((bits & WIN_SENT) === 0 && expires > NEVER && (meta.recache ?? 0) > 0) won ||= expires < expiryOf(meta.recache ?? 0, now);
+        if ((bits & WIN_SENT) === 0 && expires !== NEVER && (meta.recache ?? 0) > 0) won ||= expires < expiryOf(meta.recache ?? 0, now);
         break;
       case 't':
         fields.ttl = secondsLeft(expires, now);

@@ -68,7 +68,8 @@ class MetaModel {
     const fresh = { value, cas, expiresAt: 0, stale: false, winSent: false };
     if (mode === 'append') {
       if (item === undefined) return 'not_stored';
-      if (compareCas !== undefined && compareCas !== item.cas) return 'exists';
+      // 0 is no condition in these modes.
+      if (compareCas !== undefined && compareCas !== 0 && compareCas !== item.cas) return 'exists';
       this.#items.set(key, { ...fresh, value: item.value + value, expiresAt: item.expiresAt });
       return 'stored';
     }

@@ -1,10 +1,12 @@
 import { connect, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CasMemory, ReplyReader } from './replies.ts';
-import type { Piece, Sequence, Step, Visit } from './sequence.ts';
+import { CasMemory } from './cas-memory.ts';
+import { encodePacket, PACKET_MARKER, PacketReplies } from './packets.ts';
+import type { ReplyReader } from './replies.ts';
+import type { Dialect, Piece, Sequence, Visit } from './sequence.ts';
 import type { ServerProcess } from './server-process.ts';
+import { TEXT_MARKER, TextReplies } from './text-replies.ts';
 
-const MARKER = 'mn\r\n';
 /** About how many writes a block is cut into at most. */
 const MOST_WRITES = 24;
 const REPLY_TIMEOUT_MS = 10_000;
@@ -29,81 +31,97 @@ export async function play(
 ): Promise<VisitReplies[]> {
   const memory = new CasMemory();
   const replies: VisitReplies[] = [];
-  for (const [i, visit] of sequence.visits.entries()) {
-    if (sequence.restartBefore === i && server.persists) {
-      // What was asked for without a reply was never acknowledged, and may be lost. Writes are committed in their order.
-      if (sequence.visits.slice(0, i).some(hasNoreply)) await ask(server, 'set committed 0 0 0\r\n\r\n');
-      await server.restart();
+  const lines = new Map<number, Line>();
+  try {
+    for (const [i, visit] of sequence.visits.entries()) {
+      if (sequence.restartBefore === i && server.persists) {
+        // What was asked for without a reply was never acknowledged, and may be lost. Writes are committed in their order.
+        if (sequence.visits.slice(0, i).some(isPartlySilent)) await ask(server, 'set committed 0 0 0\r\n\r\n');
+        await server.restart();
+        for (const line of lines.values()) line.end();
+        lines.clear();
+      }
+      await beforeVisit(server);
+      replies.push(await playVisit(server, visit, memory, lines));
     }
-    await beforeVisit(server);
-    replies.push(await playVisit(server, visit, memory));
+    return replies;
+  } finally {
+    for (const line of lines.values()) line.end();
   }
-  return replies;
 }
 
-function hasNoreply(visit: Visit): boolean {
-  return visit.steps.some((step) => step.pieces.some((piece) => typeof piece === 'string' && piece.includes('noreply')));
+/** True when some command may have been carried out without a reply, and the markers behind it may be lost with it. */
+function isPartlySilent(visit: Visit): boolean {
+  return visit.steps.some((step) => step.pieces.some((piece) => typeof piece !== 'string' || piece.includes('noreply') || piece.includes(' q')));
 }
 
 /** Sends text on a connection of its own, and returns the replies. */
 export async function ask(server: ServerProcess, request: string): Promise<string> {
-  const { steps } = await playVisit(server, { steps: [{ pieces: [request] }], cuts: [] }, new CasMemory());
+  const visit: Visit = { dialect: 'text', steps: [{ pieces: [request] }], cuts: [] };
+  const { steps } = await playVisit(server, visit, new CasMemory(), new Map());
   return steps[0] ?? '';
 }
 
-async function playVisit(server: ServerProcess, visit: Visit, memory: CasMemory): Promise<VisitReplies> {
-  const line = new Line(server, memory);
+async function playVisit(server: ServerProcess, visit: Visit, memory: CasMemory, lines: Map<number, Line>): Promise<VisitReplies> {
+  const { connection, dialect } = visit;
+  const kept = connection === undefined ? undefined : lines.get(connection);
+  const line = kept === undefined || kept.isClosed ? new Line(server) : kept;
+  if (connection !== undefined) lines.set(connection, line);
+  line.expect(dialect === 'text' ? new TextReplies(memory, visit.steps) : new PacketReplies(memory, visit.steps));
   try {
     let batch: Buffer[] = [];
     let answers = 0;
     for (const step of visit.steps) {
-      const isAlone = step.alone === true || step.pieces.some((piece) => typeof piece === 'object' && 'casOf' in piece);
+      const isAlone = step.alone === true || step.pieces.some(hasCas);
       if (isAlone && batch.length > 0) {
         await line.exchange(Buffer.concat(batch), visit.cuts, answers);
         batch = [];
       }
-      batch.push(encode(step, memory));
+      batch.push(...step.pieces.map((piece) => encodePiece(piece, memory)));
       if (step.closes === true) {
-        await line.exchange(Buffer.concat(batch), visit.cuts, Infinity);
+        // In one go: a packet is refused at its header, and what comes behind the close may cost the reply.
+        await line.exchange(Buffer.concat(batch), dialect === 'binary' ? [] : visit.cuts, Infinity);
         batch = [];
         break;
       }
-      batch.push(Buffer.from(MARKER));
+      batch.push(markerOf(dialect));
       answers++;
     }
     if (batch.length > 0) await line.exchange(Buffer.concat(batch), visit.cuts, answers);
     return line.replies();
   } finally {
-    line.end();
+    if (connection === undefined) line.end();
   }
 }
 
-function encode(step: Step, memory: CasMemory): Buffer {
-  return Buffer.concat(step.pieces.map((piece) => encodePiece(piece, memory)));
+function markerOf(dialect: Dialect): Buffer {
+  return dialect === 'text' ? TEXT_MARKER : PACKET_MARKER;
+}
+
+function hasCas(piece: Piece): boolean {
+  return typeof piece === 'object' && ('casOf' in piece || ('packet' in piece && typeof piece.packet.cas === 'object'));
 }
 
 function encodePiece(piece: Piece, memory: CasMemory): Buffer {
   if (typeof piece === 'string') return Buffer.from(piece, 'latin1');
   if ('run' in piece) return Buffer.alloc(piece.times, piece.run, 'latin1');
-  // A key whose cas unique was never shown: one that no server gives.
-  const cas = (piece.which === 'last' ? memory.last : memory.first).get(piece.casOf) ?? '9999999999999999';
-  return Buffer.from(cas);
+  if ('packet' in piece) return encodePacket(piece.packet, memory);
+  return Buffer.from(memory.recall(piece));
 }
 
 /** A connection to a server. */
 class Line {
   readonly #socket: Socket;
-  readonly #reader: ReplyReader;
   readonly #name: string;
+  #reader: ReplyReader | undefined;
   #closed = false;
   #notify: () => void = () => undefined;
 
-  constructor(server: ServerProcess, memory: CasMemory) {
-    this.#reader = new ReplyReader(memory);
+  constructor(server: ServerProcess) {
     this.#name = server.name;
     this.#socket = connect({ port: server.port, host: '127.0.0.1', noDelay: true });
     this.#socket.on('data', (chunk) => {
-      this.#reader.add(chunk);
+      this.#reader?.add(chunk);
       this.#notify();
     });
     const closed = (): void => {
@@ -114,6 +132,15 @@ class Line {
     this.#socket.on('error', closed);
     this.#socket.on('end', closed);
     this.#socket.on('close', closed);
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** What comes from now on is for this reader. */
+  expect(reader: ReplyReader): void {
+    this.#reader = reader;
   }
 
   /** Sends bytes, then waits until so many steps are answered in all, or the connection is closed. */
@@ -128,11 +155,11 @@ class Line {
     }
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
-        const replies = JSON.stringify(this.#reader.unfinished.slice(0, 200));
-        reject(new Error(`${this.#name} left step ${this.#reader.steps.length} of ${answers} without an answer: ${replies}`));
+        const replies = JSON.stringify(this.#reader?.unfinished.slice(0, 200));
+        reject(new Error(`${this.#name} left step ${this.#answered} of ${answers} without an answer: ${replies}`));
       }, REPLY_TIMEOUT_MS);
       this.#notify = () => {
-        if (!this.#closed && this.#reader.steps.length < answers) return;
+        if (!this.#closed && this.#answered < answers) return;
         clearTimeout(timer);
         resolve();
       };
@@ -141,7 +168,11 @@ class Line {
   }
 
   replies(): VisitReplies {
-    return { steps: [...this.#reader.steps], rest: this.#reader.unfinished, closed: this.#closed };
+    return { steps: [...(this.#reader?.steps ?? [])], rest: this.#reader?.unfinished ?? '', closed: this.#closed };
+  }
+
+  get #answered(): number {
+    return this.#reader?.steps.length ?? 0;
   }
 
   end(): void {

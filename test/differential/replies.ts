@@ -1,80 +1,63 @@
-const LF = 0x0a;
+import type { CasMemory } from './cas-memory.ts';
+import type { Step } from './sequence.ts';
 
-/** The reply to the marker that the player sends behind every step. */
-export const MARKER_REPLY = 'MN\r\n';
-
-/**
- * Gathers what a server sends, and cuts it at the replies to the markers, so that each step of a sequence has its
- * replies. Values are skipped by their length: nothing in them is taken for a line.
- *
- * A cas unique is replaced by `#N`, N being its rank of appearance, since servers count them differently.
- */
-export class ReplyReader {
-  readonly #ranks: Map<string, number>;
-  readonly #lastCas: Map<string, string>;
-  readonly #firstCas: Map<string, string>;
-  #rest = Buffer.alloc(0);
-  #current: string[] = [];
+/** Cuts what a server sends at the replies to the markers, so that each step of a visit has its replies. */
+export interface ReplyReader {
   /** Finished steps: their replies, as Latin-1 text. */
-  readonly steps: string[] = [];
+  readonly steps: readonly string[];
+  /** Replies behind the last marker, the incomplete ones included. */
+  readonly unfinished: string;
+  add(chunk: Buffer): void;
+}
 
-  constructor(memory: CasMemory) {
-    this.#ranks = memory.ranks;
-    this.#lastCas = memory.last;
-    this.#firstCas = memory.first;
+/** Gathers the replies to the steps of a visit in order; a subclass finds where one ends. */
+export abstract class StepReplies implements ReplyReader {
+  readonly steps: string[] = [];
+  readonly #memory: CasMemory;
+  readonly #plan: readonly Step[];
+  #current: string[] = [];
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(memory: CasMemory, plan: readonly Step[]) {
+    this.#memory = memory;
+    this.#plan = plan;
   }
 
-  /** Replies behind the last marker, the incomplete ones included. */
   get unfinished(): string {
     return this.#current.join('') + this.#rest.toString('latin1');
+  }
+
+  /** The step whose replies are coming in. */
+  get step(): Step | undefined {
+    return this.#plan[this.steps.length];
   }
 
   add(chunk: Buffer): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = 0;
-    for (;;) {
-      const lineFeed = bytes.indexOf(LF, at);
-      if (lineFeed < 0) break;
-      const line = bytes.toString('latin1', at, lineFeed + 1);
-      // The last words, not the second: some keys look odd.
-      const value = /^VALUE (.+?) (\d+) (\d+)( \d+)?\r\n$/s.exec(line);
-      if (value === null) {
-        at = lineFeed + 1;
-        this.#take(line);
-        continue;
-      }
-      const end = lineFeed + 1 + Number(value[3]) + 2;
-      if (end > bytes.length) break;
-      const [, key = '', flags, length, cas] = value;
-      const shown = cas === undefined ? '' : ` #${this.#rankOf(key, cas.trim())}`;
-      this.#current.push(`VALUE ${key} ${flags} ${length}${shown}\r\n${bytes.toString('latin1', lineFeed + 1, end)}`);
-      at = end;
-    }
+    for (let end = this.take(bytes, 0); end > at; end = this.take(bytes, at)) at = end;
     this.#rest = Buffer.from(bytes.subarray(at));
   }
 
-  #take(line: string): void {
-    if (line !== MARKER_REPLY) {
-      this.#current.push(line);
+  /** Takes one reply that starts at `at`, if it is complete, and returns its end; `at` if not. */
+  protected abstract take(bytes: Buffer, at: number): number;
+
+  /** What stands for a cas unique. Where replies are meant to differ it is not remembered: only one server shows it. */
+  protected shownCas(key: string | undefined, cas: string): string {
+    return cas === '0' || this.step?.difference === undefined ? this.#memory.show(key, cas) : '#';
+  }
+
+  protected reply(text: string): void {
+    this.#current.push(text);
+  }
+
+  protected marker(text: string): void {
+    const isOwn = this.step?.repliesLikeMarker === true && !this.#current.includes(text);
+    if (isOwn) {
+      this.#current.push(text);
       return;
     }
     this.steps.push(this.#current.join(''));
     this.#current = [];
   }
-
-  #rankOf(key: string, cas: string): number {
-    if (!this.#firstCas.has(key)) this.#firstCas.set(key, cas);
-    this.#lastCas.set(key, cas);
-    const known = this.#ranks.get(cas);
-    if (known !== undefined) return known;
-    this.#ranks.set(cas, this.#ranks.size);
-    return this.#ranks.size - 1;
-  }
-}
-
-/** The cas uniques that one server has shown in the course of a sequence. */
-export class CasMemory {
-  readonly ranks: Map<string, number> = new Map();
-  readonly last: Map<string, string> = new Map();
-  readonly first: Map<string, string> = new Map();
 }

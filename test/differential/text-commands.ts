@@ -1,15 +1,18 @@
 import * as fc from 'fast-check';
 import type { DifferenceName } from './differences.ts';
-import type { Piece, Sequence, Step, Visit } from './sequence.ts';
+import type { Piece, Run, Step } from './sequence.ts';
 
 /** Keys that the sequences use; all of them are deleted before each. */
 export const KEYS: readonly string[] = ['a', 'b', 'c', 'nor', '0', 'tab\there', '\xe9\x80\xff', 'k'.repeat(250)];
 
-const LONG_KEYS = ['y'.repeat(251), 'z'.repeat(400)];
+/** Keys that only base64 and packets can carry, deleted as well. */
+export const RAW_KEYS: readonly string[] = ['a b', '\0\xff', ' \t '];
+
+export const LONG_KEYS: readonly string[] = ['y'.repeat(251), 'z'.repeat(400)];
 
 /** Takes as much of the item limit as a store needs beside key and value (protocol.md, "Limits"). */
-const ITEM_OVERHEAD = 48 + 1 + 2 + 8;
-const FLAGS_OVERHEAD = 4;
+export const ITEM_OVERHEAD = 48 + 1 + 2 + 8;
+export const FLAGS_OVERHEAD = 4;
 
 const key = fc.oneof({ weight: 5, arbitrary: fc.constantFrom('a', 'b') }, { weight: 3, arbitrary: fc.constantFrom(...KEYS) });
 const longKey = fc.constantFrom(...LONG_KEYS);
@@ -31,21 +34,28 @@ const delta = fc.constantFrom('0', '1', '1', '2', '9', '99', '007', '18446744073
 const badDelta = fc.constantFrom('x', '-1', '1x', '18446744073709551616', '1.5', '-');
 const looseDelta = fc.constantFrom('+1', '\t1', '1\t', '000000000000000000000001');
 
-const smallValue = fc.oneof(
+/** Values that are numbers, nearly numbers, or look like replies. */
+export const smallValue: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom('', 'x', 'hello', '0', '1', '10', '99', '100', '18446744073709551615', '18446744073709551616'),
   fc.constantFrom(' 12', '+12', '12 ', '12 5', '12ab', '-12', '-0', '0012', '\t7', '7\0', '7\0x', '-18446744073709551615', '1\r\n', '\r\nx'),
   fc.string({ unit: fc.constantFrom('a', '0', '9', ' ', '\r', '\n', '\0', '\xff', 'VALUE '), maxLength: 40 }).filter((text) => !/^[ \t-\r]+$/.test(text)),
 );
 
 /** Values around every limit: of the item, of the blocks that large ones are kept in, of reads and of tiers. */
-function sizedValue(maxItemSize: number): fc.Arbitrary<Piece> {
-  const sizes = [1000, 4000, 8192, 16_384, 20_000, 32_768, 65_536, 100_000, 300_000, 524_288, 600_000].filter((size) => size < maxItemSize);
+export function sizedValue(maxItemSize: number): fc.Arbitrary<Run> {
+  const sizes = [256, 1000, 4000, 8192, 16_384, 20_000, 32_768, 65_536, 100_000, 300_000, 524_288, 600_000].filter((size) => size < maxItemSize);
   return fc
     .tuple(fc.constantFrom(...sizes), fc.integer({ min: -2, max: 2 }), fc.constantFrom('v', '7', '\0', '\xff'))
     .map(([size, more, run]) => ({ run, times: size + more }));
 }
 
-function lengthOf(piece: Piece): number {
+/** Mostly small values, and some of many sizes. */
+export function anyValue(maxItemSize: number): fc.Arbitrary<string | Run> {
+  return fc.oneof({ weight: 8, arbitrary: smallValue }, { weight: 2, arbitrary: sizedValue(maxItemSize) });
+}
+
+/** Bytes of a value. */
+export function lengthOf(piece: Piece): number {
   if (typeof piece === 'string') return piece.length;
   return 'run' in piece ? piece.times : 0;
 }
@@ -78,16 +88,17 @@ function line(words: readonly string[], separator = ' ', end = '\r\n'): string {
   return words.join(separator) + end;
 }
 
-function step(pieces: readonly Piece[], more: Omit<Step, 'pieces'> = {}): Step {
+export function step(pieces: readonly Piece[], more: Omit<Step, 'pieces'> = {}): Step {
   return { pieces, ...more };
 }
 
-function differs(difference: DifferenceName, ...pieces: Piece[]): Step {
+/** A step whose replies are meant to differ. */
+export function differs(difference: DifferenceName, ...pieces: Piece[]): Step {
   return { pieces, difference };
 }
 
 /** Makes the key absent on both servers: only one of them did what went before. */
-function thenDelete(name: string): string {
+export function thenDelete(name: string): string {
   return `delete ${name} noreply\r\n`;
 }
 
@@ -239,7 +250,8 @@ const intended: fc.Arbitrary<Step> = fc.oneof(
   fc.constantFrom('version', 'version x y', 'version noreply').map((text) => differs('version', `${text}\r\n`)),
 );
 
-const closing: fc.Arbitrary<Step> = fc.constantFrom<Step>(
+/** Steps that end a text connection. */
+export const closing: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   step(['quit\r\n'], { closes: true }),
   step(['quit now please\r\n'], { closes: true }),
   step(['quit\n'], { closes: true }),
@@ -249,7 +261,8 @@ const closing: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   step(['gat 10 ', { run: 'x', times: 20_000 }], { closes: true, alone: true }),
 );
 
-function anyStep(maxItemSize: number): fc.Arbitrary<Step> {
+/** Steps of the classic text protocol. */
+export function anyTextStep(maxItemSize: number): fc.Arbitrary<Step> {
   return fc.oneof(
     { weight: 24, arbitrary: store(maxItemSize) },
     { weight: 1, arbitrary: limitStore(maxItemSize) },
@@ -265,45 +278,4 @@ function anyStep(maxItemSize: number): fc.Arbitrary<Step> {
     { weight: 3, arbitrary: odds },
     { weight: 4, arbitrary: intended },
   );
-}
-
-function anyVisit(maxItemSize: number): fc.Arbitrary<Visit> {
-  return fc
-    .record({
-      steps: fc.array(anyStep(maxItemSize), { minLength: 1, maxLength: 25 }),
-      last: fc.option(closing, { freq: 6, nil: undefined }),
-      cuts: fc.oneof(fc.constant<number[]>([]), fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 5 })),
-    })
-    .map(({ steps, last, cuts }) => ({ steps: last === undefined ? steps : [...steps, last], cuts }));
-}
-
-/** Sequences for servers with this item limit; about one of `restartEvery` has a restart in it. */
-export function anySequence(maxItemSize: number, restartEvery: number): fc.Arbitrary<Sequence> {
-  return fc
-    .record({
-      visits: fc.array(anyVisit(maxItemSize), { minLength: 1, maxLength: 2 }),
-      restart: fc.nat({ max: restartEvery - 1 }),
-      rest: anyVisit(maxItemSize),
-    })
-    .map(({ visits, restart, rest }) => {
-      // The last number, so that shrinking tries without a restart first.
-      const isRestarted = restart === restartEvery - 1;
-      const all = isRestarted ? [...visits, { ...rest, steps: [step([line(['gets', ...KEYS])]), ...rest.steps] }] : visits;
-      return { visits: withoutRevival(all), restartBefore: isRestarted ? visits.length : undefined };
-    });
-}
-
-/** Takes delayed flushes out that follow immediate ones (differences.ts, `leftOut`). */
-function withoutRevival(visits: readonly Visit[]): Visit[] {
-  let flushed = false;
-  return visits.map((visit) => ({
-    ...visit,
-    steps: visit.steps.filter(({ pieces }) => {
-      const [first] = pieces;
-      if (typeof first !== 'string' || !first.startsWith('flush_all')) return true;
-      if (/^flush_all +\d{2,}/.test(first)) return !flushed;
-      flushed = true;
-      return true;
-    }),
-  }));
 }
