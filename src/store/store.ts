@@ -103,6 +103,7 @@ export class Store {
   #groups = 1;
   #settledGroups = 0;
   #scheduled = false;
+  #committing = false;
   /** Set once a batch failed: LevelDB must be opened anew before it can be trusted with writes. */
   #failure: Error | undefined;
   #scratch = Buffer.allocUnsafe(64 * 1024);
@@ -545,7 +546,7 @@ export class Store {
 
   #changed(): void {
     this.#staged.mutations++;
-    if (this.#scheduled || this.#inFlight !== undefined) return;
+    if (this.#scheduled || this.#committing) return;
     this.#scheduled = true;
     // After the poll phase: all requests that arrived together are committed together.
     setImmediate(() => {
@@ -555,23 +556,30 @@ export class Store {
   }
 
   async #commit(): Promise<void> {
-    while (!this.#staged.isEmpty || this.#staged.waiters.length > 0) {
-      const group = this.#staged;
-      const number = this.#groups++;
-      this.#staged = new CommitGroup();
-      this.#inFlight = group;
-      let error = this.#failure;
-      if (error === undefined) {
-        try {
-          await this.#write(group);
-        } catch (cause) {
-          error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.directory}: ${messageOf(cause)}`, { cause });
+    if (this.#committing) return;
+    // Between two groups too, when waiters stage more: a second loop would write groups side by side, in any order.
+    this.#committing = true;
+    try {
+      while (!this.#staged.isEmpty || this.#staged.waiters.length > 0) {
+        const group = this.#staged;
+        const number = this.#groups++;
+        this.#staged = new CommitGroup();
+        this.#inFlight = group;
+        let error = this.#failure;
+        if (error === undefined) {
+          try {
+            await this.#write(group);
+          } catch (cause) {
+            error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.directory}: ${messageOf(cause)}`, { cause });
+          }
         }
+        this.#inFlight = undefined;
+        this.#settledGroups = number;
+        if (error !== undefined) this.#fail(group, error);
+        for (const waiter of group.waiters) waiter.committed(error);
       }
-      this.#inFlight = undefined;
-      this.#settledGroups = number;
-      if (error !== undefined) this.#fail(group, error);
-      for (const waiter of group.waiters) waiter.committed(error);
+    } finally {
+      this.#committing = false;
     }
   }
 
