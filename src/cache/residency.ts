@@ -118,6 +118,12 @@ export class Residency {
     return item ?? null;
   }
 
+  /** The hash of a key that is a latin1 string. */
+  hashOf(key: string): number {
+    const bytes = Buffer.from(key, 'latin1');
+    return this.hash(bytes, 0, bytes.length);
+  }
+
   /** The newest state by key string, for upkeep work that has no bytes at hand. */
   currentOf(key: string): Item | null | undefined {
     const bytes = Buffer.from(key, 'latin1');
@@ -161,34 +167,29 @@ export class Residency {
     }
   }
 
-  /** Makes keys resident, without values, and runs `step` on them at once. */
+  /** Makes keys resident, without values, and runs `step` on them at once, in which they stay so whatever it changes. */
   withKnown<T>(keys: readonly string[], step: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
+      const run = (error: Error | undefined): void => {
+        if (error !== undefined) {
+          reject(error);
+          return;
+        }
+        try {
+          resolve(this.#holding(keys, step));
+        } catch (cause) {
+          reject(cause);
+        }
+      };
       const wants: Want[] = [];
       for (const key of keys) if (this.currentOf(key) === undefined) wants.push({ key, value: false });
       this.load(wants, (error) => {
-        if (error !== undefined) reject(error);
-        else if (keys.every((key) => this.currentOf(key) !== undefined)) {
-          try {
-            resolve(step());
-          } catch (cause) {
-            reject(cause);
-          }
-        } else {
-          // What was resident when asked was evicted while the rest was read. Now all are held together.
-          const all = keys.map((key) => ({ key, value: false }));
-          this.load(all, (error) => {
-            if (error !== undefined) {
-              reject(error);
-              return;
-            }
-            try {
-              resolve(step());
-            } catch (cause) {
-              reject(cause);
-            }
-          });
+        if (error !== undefined || keys.every((key) => this.currentOf(key) !== undefined)) {
+          run(error);
+          return;
         }
+        // What was resident when asked was evicted while the rest was read. Now all are held together.
+        this.load(keys.map((key) => ({ key, value: false })), run);
       });
     });
   }
@@ -234,6 +235,32 @@ export class Residency {
     } finally {
       this.#quiet = false;
       if (this.#queue.length > 0) this.#schedule();
+    }
+  }
+
+  /** Runs a step while keys that are resident are held: what it stages could evict some of them from the RAM tier. */
+  #holding<T>(keys: readonly string[], step: () => T): T {
+    for (const key of keys) {
+      const held = this.#held.get(key);
+      if (held !== undefined) {
+        held.holders++;
+        continue;
+      }
+      const item = this.currentOf(key);
+      // A value may be a view of the RAM tier, and nobody asked for it.
+      this.#held.set(key, { item: item == null ? null : { ...item, value: undefined }, holders: 1 });
+    }
+    try {
+      return step();
+    } finally {
+      this.#release(keys);
+    }
+  }
+
+  #release(keys: readonly string[]): void {
+    for (const key of keys) {
+      const held = this.#held.get(key);
+      if (held !== undefined && --held.holders <= 0) this.#held.delete(key);
     }
   }
 
@@ -352,10 +379,7 @@ export class Residency {
     try {
       waiter.done(error);
     } finally {
-      for (const key of waiter.keys) {
-        const held = this.#held.get(key);
-        if (held !== undefined && --held.holders <= 0) this.#held.delete(key);
-      }
+      this.#release(waiter.keys);
     }
   }
 }

@@ -1,9 +1,8 @@
 import type { Residency } from '../cache/residency.ts';
 import type { Store } from '../store/store.ts';
-import { readRecordHead, valueOfRecord } from '../store/value-record.ts';
+import { valueOfRecord } from '../store/value-record.ts';
+import { recordsOf } from './segment-walk.ts';
 
-/** Bytes of a segment read at a time. */
-const CHUNK_BYTES = 2 ** 20;
 /** A segment is rewritten when at least this share of it is dead: half makes each byte be copied about once. */
 const DEAD_SHARE = 0.5;
 /** Seconds: a segment whose values all expire within this time is left to expire. */
@@ -67,32 +66,12 @@ export class ValueCollector {
   }
 
   async #rewrite(id: number, signal: AbortSignal): Promise<void> {
-    const { values } = this.#store;
-    let at = values.firstRecord;
-    while (at < values.size(id) && !signal.aborted) {
-      let chunk = await values.scan(id, at, CHUNK_BYTES);
-      const first = readRecordHead(chunk, 0);
-      if (first === undefined) return;
-      if (first.size > chunk.length) chunk = await values.scan(id, at, first.size);
-      const records: { key: string; offset: number; record: Buffer }[] = [];
-      let used = 0;
-      for (let head = readRecordHead(chunk, 0); head !== undefined && used + head.size <= chunk.length; head = readRecordHead(chunk, used)) {
-        records.push({ key: head.key, offset: at + used, record: chunk.subarray(used, used + head.size) });
-        used += head.size;
-      }
-      if (used === 0) return;
-      at += used;
-      await this.#move(id, records);
-    }
-  }
-
-  async #move(id: number, records: { key: string; offset: number; record: Buffer }[]): Promise<void> {
-    for (let i = 0; i < records.length; i += 256) {
-      const some = records.slice(i, i + 256);
+    for await (const records of recordsOf(this.#store.values, id)) {
+      if (signal.aborted) return;
       await this.#residency.withKnown(
-        some.map(({ key }) => key),
+        records.map(({ key }) => key),
         () => {
-          for (const { key, offset, record } of some) {
+          for (const { key, offset, record } of records) {
             const item = this.#residency.currentOf(key);
             if (item?.place?.segment !== id || item.place.offset !== offset) continue;
             const value = valueOfRecord(record, key);

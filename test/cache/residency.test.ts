@@ -19,6 +19,35 @@ describe('Residency.withKnown', () => {
     expect(seen).toEqual([5000, 5000]);
     await open.close();
   });
+
+  // What the step stored pushed later keys out of a small RAM tier, and they were taken for absent.
+  it('has all keys at hand throughout the step, whatever it stores', async () => {
+    const open = await OpenCache.open(tempDirectory(), 60_000);
+    const keys = Array.from({ length: 128 }, (_, i) => `k${i}`);
+    for (const key of keys) await open.set(key, bytesOf(key.endsWith('7') ? 700 : 8, 1));
+    await open.store.committed();
+    const others = Array.from({ length: 2000 }, (_, i) => `other${i}`);
+    const seen = await open.residency.withKnown(keys, () => {
+      for (const other of others) open.residency.rememberOf(other, undefined);
+      return keys.filter((key) => open.residency.currentOf(key)?.length !== undefined);
+    });
+    expect(seen).toEqual(keys);
+    await open.close();
+  });
+
+  it('shows a change to who looks again within the step', async () => {
+    const open = await OpenCache.open(tempDirectory(), 60_000);
+    await open.set('k', bytesOf(8, 1));
+    await open.store.committed();
+    const seen = await open.residency.withKnown(['k', 'k'], () => {
+      open.store.remove('k', open.residency.currentOf('k')!);
+      open.residency.rememberOf('k', undefined);
+      return open.residency.currentOf('k');
+    });
+    expect(seen).toBeNull();
+    await open.close();
+    await checkStore(open.directory);
+  });
 });
 
 describe('Residency.load', () => {
