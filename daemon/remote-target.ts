@@ -100,6 +100,11 @@ export class RemoteTarget implements SweepTarget, Link {
     return await this.#delete(`expire reap ${seen}`, rows, MAX_ROWS);
   }
 
+  async evict(bytes: number): Promise<ReapReport> {
+    const client = await this.#connected();
+    return parseReaped(await client.request(`expire evict ${bytes}`, isSingle));
+  }
+
   async list(query: ListQuery): Promise<ItemList> {
     const client = await this.#connected();
     const prefix = query.prefix === undefined || query.prefix.length === 0 ? '' : ` ${keyText(query.prefix)}`;

@@ -49,6 +49,8 @@ export function parseState(lines: readonly string[]): IndexState {
     oldestDeadline: read('oldest_deadline'),
     now: read('now'),
     busyMs: read('busy_ms'),
+    // A server of an older version does not say.
+    evictBytes: stats.has('evict_bytes') ? read('evict_bytes') : 0,
   };
 }
 

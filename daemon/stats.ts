@@ -10,7 +10,9 @@ export interface SweepSummary {
   readonly expired: number;
   /** Items deleted for their age or, under a prefix, for their expiry. */
   readonly removed: number;
-  /** Bytes of keys and values of both. */
+  /** Items evicted to stay below the limit on disk. */
+  readonly evicted: number;
+  /** Bytes of keys and values of all these. */
   readonly bytes: number;
   /** Index entries dropped that no longer applied. */
   readonly stale: number;
@@ -28,7 +30,7 @@ export interface SweepSummary {
 }
 
 /** Which part of the work a report belongs to. */
-export type Work = 'expired' | 'removed';
+export type Work = 'expired' | 'removed' | 'evicted';
 
 /** Seconds by which the oldest index entry is overdue; 0 when nothing is. */
 export function lagSeconds(state: IndexState): number {
@@ -43,6 +45,7 @@ export class SweepStats {
   #scanned = 0;
   #expired = 0;
   #removed = 0;
+  #evicted = 0;
   #stale = 0;
   #bytes = 0;
   #changed = 0;
@@ -63,7 +66,8 @@ export class SweepStats {
     this.#bytes += report.bytes;
     this.#changed += report.changed;
     if (work === 'expired') this.#expired += report.deleted;
-    else this.#removed += report.deleted;
+    else if (work === 'removed') this.#removed += report.deleted;
+    else this.#evicted += report.deleted;
   }
 
   addSweep(summary: SweepSummary, unixSeconds: number): void {
@@ -96,6 +100,7 @@ export class SweepStats {
       ['entries_scanned', this.#scanned],
       ['items_expired', this.#expired],
       ['items_removed', this.#removed],
+      ['items_evicted', this.#evicted],
       ['stale_entries_dropped', this.#stale],
       ['items_changed', this.#changed],
       ['bytes_reclaimed', this.#bytes],

@@ -3,6 +3,7 @@ import { backOffMs } from './back-off.ts';
 import type { Clock } from './clock.ts';
 import { deleting, type Disposal } from './disposal.ts';
 import { DuePass } from './due-pass.ts';
+import { EvictPass } from './evict-pass.ts';
 import { isTransient, LinkError, reasonOf } from './link-error.ts';
 import type { Link } from './link.ts';
 import { ListPass } from './list-pass.ts';
@@ -269,6 +270,9 @@ function passesFor({ target, settings, disposal = deleting(target) }: SweeperOpt
   const listPass = new ListPass(target, disposal, { olderThanDays, prefix, intervalMs });
   // The TTL index is in order of time: for one prefix, the order of keys is shorter.
   if (prefix !== undefined) return [listPass];
-  const duePass = new DuePass(target, disposal);
-  return olderThanDays === undefined ? [duePass] : [duePass, listPass];
+  const passes: Pass[] = [new DuePass(target, disposal)];
+  if (olderThanDays !== undefined) passes.push(listPass);
+  // What is only looked at is not evicted.
+  if (disposal.deletes) passes.push(new EvictPass(target));
+  return passes;
 }

@@ -7,6 +7,7 @@ export class Tally {
   readonly #startedMs: number;
   #total: ReapReport = NOTHING_REAPED;
   #removed = 0;
+  #evicted = 0;
   #rounds = 0;
   #state: IndexState | undefined;
 
@@ -28,6 +29,7 @@ export class Tally {
     this.#rounds++;
     this.#total = addReports(this.#total, report);
     if (work === 'removed') this.#removed += report.deleted;
+    if (work === 'evicted') this.#evicted += report.deleted;
   }
 
   setState(state: IndexState): void {
@@ -39,8 +41,9 @@ export class Tally {
     const durationMs = nowMs - this.#startedMs;
     return {
       scanned,
-      expired: deleted - this.#removed,
+      expired: deleted - this.#removed - this.#evicted,
       removed: this.#removed,
+      evicted: this.#evicted,
       bytes,
       stale,
       changed,

@@ -1,12 +1,16 @@
 #!/usr/bin/env node
+import { deleteCommand } from './cli/delete.ts';
 import { expireCommand } from './cli/expire.ts';
+import { keysCommand } from './cli/keys.ts';
 import { memcachedCommand } from './cli/memcached.ts';
 import { runProgram } from './cli/program.ts';
 import { serveCommand } from './cli/serve.ts';
+import { storeCommand } from './cli/store.ts';
+import { topCommand } from './cli/top.ts';
 import { packageVersion } from './version.ts';
 
 const status = await runProgram(process.argv.slice(2), {
-  commands: [serveCommand(), expireCommand()],
+  commands: [serveCommand(), expireCommand(), storeCommand(), keysCommand(), deleteCommand(), topCommand()],
   rawCommands: [memcachedCommand],
   version: packageVersion(),
   environment: process.env,

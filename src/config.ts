@@ -14,6 +14,8 @@ export interface ServeConfig {
   readonly file: string;
   /** MB of RAM for caching: RAM tier and LevelDB's block cache together. */
   readonly memory: number;
+  /** Bytes that the store may take on disk; undefined = no limit but the disk's. */
+  readonly diskLimit: number | undefined;
   /** False: no items are kept in RAM. */
   readonly ramTier: boolean;
   /** Most client connections at once. */

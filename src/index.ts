@@ -41,6 +41,7 @@ export const defaultConfig: ServeConfig = {
   file: './data',
   memory: 64,
   ramTier: true,
+  diskLimit: undefined,
   maxItemSize: 2 ** 20,
   sync: 66,
   ack: 'log',

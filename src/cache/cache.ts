@@ -84,6 +84,8 @@ export class Cache {
   readonly prefixes: PrefixStats;
   /** Told what commands do; undefined while nobody wants to know, which then costs a command one look. */
   observer: CacheObserver | undefined = undefined;
+  /** Whether there is room for another item of so many bytes; undefined = always. Asked before each store. */
+  hasRoom: ((bytes: number) => boolean) | undefined = undefined;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #maxItemSize: number;
@@ -107,6 +109,11 @@ export class Cache {
   /** False while the store cannot take mutations: they must not be tried, or others would see what is then lost. */
   get isWritable(): boolean {
     return this.#store.failure === undefined;
+  }
+
+  /** True when a value of so many bytes may not be stored for want of room; all else works. */
+  isFullFor(bytes: number): boolean {
+    return this.hasRoom !== undefined && !this.hasRoom(bytes);
   }
 
   /** Unix seconds now. A flush_all whose time has come takes effect. */
@@ -237,6 +244,19 @@ export class Cache {
     this.counters.store_too_large++;
     this.observer?.stored(key.buffer, key.start, key.end, 'too_large', word, 0, 0);
     return 'too_large';
+  }
+
+  /** A value was offered while there is no room: as with one that is too large, a set removes what was there. */
+  refuseFull(removes: boolean, key: KeyRange, word: StoreWord): 'no_memory' | NeedsLoad {
+    if (removes) {
+      const found = this.lookUp(key, false);
+      if (found === NEEDS_LOAD) return NEEDS_LOAD;
+      this.drop(found, key);
+    }
+    this.counters.cmd_set++;
+    this.counters.store_no_memory++;
+    this.observer?.stored(key.buffer, key.start, key.end, 'no_memory', word, 0, 0);
+    return 'no_memory';
   }
 
   /**

@@ -22,6 +22,8 @@ export interface Counters {
   touch_misses: number;
   store_too_large: number;
   store_no_memory: number;
+  /** Shown apart from the others. */
+  evictions: number;
 }
 
 export function newCounters(): Counters {
@@ -48,5 +50,6 @@ export function newCounters(): Counters {
     touch_misses: 0,
     store_too_large: 0,
     store_no_memory: 0,
+    evictions: 0,
   };
 }

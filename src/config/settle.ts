@@ -51,6 +51,7 @@ export function settle(resolved: Resolved<ServeOptions>, environment: NodeJS.Pro
       file: values.file,
       memory: values.memory,
       ramTier: !values.disableRamTier,
+      diskLimit: values.diskLimit,
       connections: values.connections,
       backlog: values.backlog,
       requestsPerEvent: values.maxRequestsPerEvent,

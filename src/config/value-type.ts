@@ -45,11 +45,11 @@ export function seconds(max: number): ValueType<number> {
 
 /** Bytes, with `k`, `m` or `g` for 1024, 1024² and 1024³ of them, from `min` to `max`. */
 export function byteSize(min: number, max: number): ValueType<number> {
-  const allowed = `a size from ${formatBytes(min)} to ${formatBytes(max)} (bytes, or a number with k, m or g)`;
+  const allowed = `a size from ${formatBytes(min)} to ${formatBytes(max)} (bytes, or a number with k, m, g or t)`;
   return single(allowed, ['number', 'string'], (text) => {
-    const match = /^(\d{1,15})([kmg]?)$/i.exec(text);
+    const match = /^(\d{1,15})([kmgt]?)$/i.exec(text);
     if (match === null) return undefined;
-    const unit = { '': 1, k: KILO, m: KILO ** 2, g: KILO ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1;
+    const unit = { '': 1, k: KILO, m: KILO ** 2, g: KILO ** 3, t: KILO ** 4 }[match[2]?.toLowerCase() ?? ''] ?? 1;
     return within(Number(match[1]) * unit, min, max);
   });
 }
@@ -95,7 +95,7 @@ export function flag(): ValueType<boolean> {
 
 /** Bytes in the shortest exact form with `k`, `m` or `g`: 1048576 is `1m`. */
 export function formatBytes(bytes: number): string {
-  for (const [unit, size] of [['g', KILO ** 3], ['m', KILO ** 2], ['k', KILO]] as const) {
+  for (const [unit, size] of [['t', KILO ** 4], ['g', KILO ** 3], ['m', KILO ** 2], ['k', KILO]] as const) {
     if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
   }
   return String(bytes);

@@ -1,3 +1,5 @@
+import type { ReadSketch } from './read-sketch.ts';
+
 /** Bytes per entry: hash and time, 32 bits each. */
 const ENTRY_BYTES = 8;
 
@@ -11,6 +13,8 @@ export class AccessTable {
   readonly #hashes: Uint32Array;
   readonly #times: Uint32Array;
   readonly #mask: number;
+  /** Told of each access too, where somebody decides by it what to evict. */
+  sketch: ReadSketch | undefined = undefined;
 
   /** `bytes` is a bound on its memory. */
   constructor(bytes: number) {
@@ -30,6 +34,7 @@ export class AccessTable {
     const cell = hash & this.#mask;
     this.#hashes[cell] = hash;
     this.#times[cell] = now;
+    this.sketch?.add(hash);
   }
 
   /** The item was stored anew: nobody has fetched this one. */

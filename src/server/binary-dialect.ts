@@ -1,7 +1,7 @@
 import { SASL_MECHANISMS, type SaslAuthority, type SaslOutcome } from '../auth/sasl.ts';
 import { type Cache, Hit, type KeyRange, NEEDS_LOAD } from '../cache/cache.ts';
 import { type Command, Op } from '../cache/command.ts';
-import type { StoreOp } from '../cache/store-item.ts';
+import { type StoreOp, storeWordOf } from '../cache/store-item.ts';
 import { messageOf } from '../errors.ts';
 import { Opcode, Status } from '../protocol/binary-header.ts';
 import { BinaryRequest, parsePacket, peekPacketKeys, type SaslState } from '../protocol/binary-parser.ts';
@@ -206,6 +206,13 @@ export class BinaryDialect implements Dialect {
   }
 
   #store(request: BinaryRequest, op: StoreOp, value: Buffer | undefined, out: ReplyBuffer): Step {
+    if (this.#cache.isFullFor(value!.length)) {
+      const removes = request.unconditionalOp === Op.set;
+      if (this.#cache.refuseFull(removes, this.#keyOf(request.command), storeWordOf(op)) === NEEDS_LOAD) return 'load';
+      this.staged ||= removes;
+      errorPacket(out, request, Status.outOfMemory);
+      return 'done';
+    }
     const { flags, exptime, casUnique } = request.command;
     const outcome = this.#cache.store(op, this.#keyOf(request.command), flags, exptime, casUnique, value!);
     if (outcome === NEEDS_LOAD) return 'load';

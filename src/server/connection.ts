@@ -68,6 +68,8 @@ export interface ConnectionContext {
   turn(connection: Connection): void;
   /** Told of each command before it is executed, if anybody wants to know. */
   trace: ((connection: Connection, command: Command) => void) | undefined;
+  /** Told of each command after it was executed, while hot keys are looked for. */
+  sample: ((command: Command) => void) | undefined;
   /** Told when a connection is over. */
   onClose(connection: Connection): void;
   /** Told of a fault that is not the client's. */
@@ -346,6 +348,7 @@ export class Connection implements Session, CommitWaiter {
           this.#spans.push(before, out.length, this.#serial);
         }
         if (step === 'done' || step === 'authenticated') {
+          if (context.sample !== undefined && !this.#tooLarge) context.sample(command);
           this.#command = undefined;
           this.#value = undefined;
           this.#answered = 0;

@@ -1,6 +1,8 @@
 import type { ControlMode } from '../config.ts';
-import { decodeUriKey, encodeUriKey } from '../protocol/uri-key.ts';
+import { decodeUriKey, encodeUriKey, encodeUriText } from '../protocol/uri-key.ts';
+import type { PrefixJob } from '../upkeep/prefix-delete.ts';
 import type { ListedItem, ReapReport, SweepTarget } from '../upkeep/sweep-target.ts';
+import type { Answer } from './dialect.ts';
 import type { Session } from './session.ts';
 
 /** Entries or items that one command may ask for. */
@@ -9,10 +11,21 @@ const LIMIT_MAX = 10_000;
 const ROWS_MAX = 64;
 
 const USAGE =
-  'CLIENT_ERROR usage: expire [state | due LIMIT [AFTER] | keys ROW | reap SEEN ROW... | list LIMIT AFTER|- BEFORE|0 [PREFIX] | remove KEY CAS EXPIRES ... | report NAME VALUE ...]\r\n';
+  'CLIENT_ERROR usage: expire [state | due LIMIT [AFTER] | keys ROW | reap SEEN ROW... | evict BYTES | list LIMIT AFTER|- BEFORE|0 [PREFIX] | remove KEY CAS EXPIRES ... | report NAME VALUE ... | delete PREFIX | jobs | hotkeys | dump [PREFIX]]\r\n';
+
+/** What control commands do besides sweeping. */
+export interface ControlTools {
+  /** Begins to delete all items under a prefix, a latin1 string that is not empty; resolves with the job's number. */
+  deletePrefix(prefix: string): Promise<number>;
+  prefixJobs(): readonly PrefixJob[];
+  /** The whole reply to `expire hotkeys`. */
+  hotKeys(): string;
+  /** The whole reply to `expire dump`: all items whose keys begin so (latin1). */
+  dump(prefix: string): AsyncIterable<Buffer>;
+}
 
 /**
- * The control commands of the expiry daemon: `expire` and its words (docs/protocol.md). They list keys and
+ * The control commands of the expiry daemon and of the tools: `expire` and its words (docs/protocol.md). They list keys and
  * cost work, so ordinary clients of a shared network must not have them: by default only connections from
  * this host may, over a loopback address or the unix socket.
  */
@@ -20,12 +33,14 @@ export class Control {
   readonly #mode: ControlMode;
   readonly #target: SweepTarget;
   readonly #startSweep: () => boolean;
+  readonly #tools: ControlTools;
 
   /** `startSweep` starts a sweep inside the server; false = one is running. */
-  constructor(mode: ControlMode, target: SweepTarget, startSweep: () => boolean) {
+  constructor(mode: ControlMode, target: SweepTarget, startSweep: () => boolean, tools: ControlTools) {
     this.#mode = mode;
     this.#target = target;
     this.#startSweep = startSweep;
+    this.#tools = tools;
   }
 
   /** True for a connection that may send control commands. */
@@ -36,11 +51,14 @@ export class Control {
   }
 
   /** The whole reply to `expire WORD…`. */
-  async answer(words: readonly string[], session: Session): Promise<string> {
+  answer(words: readonly string[], session: Session): Answer {
     if (!this.isAllowed(session)) {
       return 'CLIENT_ERROR control commands are not accepted on this connection\r\n';
     }
-    const [verb, ...rest] = words;
+    return words[0] === 'dump' ? this.#dump(words.slice(1)) : this.#answerWords(words);
+  }
+
+  async #answerWords([verb, ...rest]: readonly string[]): Promise<string> {
     switch (verb) {
       case undefined:
         return this.#startSweep() ? 'OK\r\n' : 'ERROR expire in progress\r\n';
@@ -52,12 +70,20 @@ export class Control {
         return this.#keys(rest);
       case 'reap':
         return this.#reap(rest);
+      case 'evict':
+        return this.#evict(rest);
       case 'list':
         return this.#list(rest);
       case 'remove':
         return this.#remove(rest);
       case 'report':
         return this.#report(rest);
+      case 'delete':
+        return this.#deletePrefix(rest);
+      case 'jobs':
+        return rest.length === 0 ? this.#jobs() : USAGE;
+      case 'hotkeys':
+        return rest.length === 0 ? this.#tools.hotKeys() : USAGE;
       default:
         return USAGE;
     }
@@ -67,7 +93,7 @@ export class Control {
     const state = await this.#target.state();
     return (
       `STAT entries ${state.entries}\r\nSTAT oldest_deadline ${state.oldestDeadline}\r\n` +
-      `STAT now ${state.now}\r\nSTAT busy_ms ${Math.round(state.busyMs)}\r\nEND\r\n`
+      `STAT now ${state.now}\r\nSTAT busy_ms ${Math.round(state.busyMs)}\r\nSTAT evict_bytes ${state.evictBytes ?? 0}\r\nEND\r\n`
     );
   }
 
@@ -88,6 +114,12 @@ export class Control {
     const cas = wholeNumber(seen, Number.MAX_SAFE_INTEGER);
     if (cas === undefined || rows.length === 0 || rows.length > ROWS_MAX || !rows.every(isRow)) return USAGE;
     return reaped(await this.#target.reap(String(cas), rows));
+  }
+
+  async #evict([bytes, ...more]: string[]): Promise<string> {
+    const count = wholeNumber(bytes, Number.MAX_SAFE_INTEGER);
+    if (count === undefined || count === 0 || more.length > 0) return USAGE;
+    return reaped((await this.#target.evict?.(count)) ?? { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 });
   }
 
   async #list([limit, after, before, prefix, ...more]: string[]): Promise<string> {
@@ -122,6 +154,12 @@ export class Control {
     return reaped(await this.#target.remove(items));
   }
 
+  #dump([prefix, ...more]: readonly string[]): Answer {
+    const bytes = prefix === undefined ? Buffer.alloc(0) : decodeUriKey(prefix);
+    if (bytes === undefined || more.length > 0) return USAGE;
+    return this.#tools.dump(bytes.toString('latin1'));
+  }
+
   async #report(words: string[]): Promise<string> {
     if (words.length === 0 || words.length % 2 !== 0 || words.length > 128) return USAGE;
     const stats = new Map<string, string>();
@@ -131,6 +169,20 @@ export class Control {
     }
     await this.#target.report(stats);
     return 'OK\r\n';
+  }
+
+  async #deletePrefix([prefix, ...more]: string[]): Promise<string> {
+    // No prefix would be flush_all, which may be forbidden.
+    const bytes = prefix === undefined ? undefined : decodeUriKey(prefix);
+    if (bytes === undefined || more.length > 0) return USAGE;
+    return `JOB ${await this.#tools.deletePrefix(bytes.toString('latin1'))}\r\n`;
+  }
+
+  #jobs(): string {
+    const lines = this.#tools
+      .prefixJobs()
+      .map(({ number, prefix, deleted, bytes, state }) => `JOB ${number} ${encodeUriText(prefix)} ${deleted} ${bytes} ${state}\r\n`);
+    return `${lines.join('')}END\r\n`;
   }
 }
 

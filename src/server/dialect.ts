@@ -38,7 +38,7 @@ export interface Administration {
   /** False when flush_all is not allowed. */
   readonly flushAllowed: boolean;
   /** expire and its control commands. */
-  expire(words: readonly string[], session: Session): Promise<string>;
+  expire(words: readonly string[], session: Session): Answer;
   sync(): Promise<void>;
   setVerbosity(level: number): void;
 }

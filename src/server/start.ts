@@ -14,8 +14,11 @@ import { lines } from '../protocol/lines.ts';
 import { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { AccessTable } from '../ram/access-table.ts';
 import { RamTier } from '../ram/ram-tier.ts';
+import { ReadSketch } from '../ram/read-sketch.ts';
 import { Store } from '../store/store.ts';
 import { BLOCK_CACHE_SHARE } from '../store/tuning.ts';
+import { DiskBudget } from '../upkeep/disk-budget.ts';
+import { type Evicted, Evictor } from '../upkeep/evictor.ts';
 import { SizeHistogram } from '../upkeep/size-histogram.ts';
 import { type Sweep, Upkeep } from '../upkeep/upkeep.ts';
 import { packageVersion, protocolVersion } from '../version.ts';
@@ -28,8 +31,10 @@ import { Control } from './control.ts';
 import type { Datagram } from './datagram.ts';
 import type { Administration, Dialect } from './dialect.ts';
 import { Dump } from './dump.ts';
+import { HotKeys, type LengthOf } from './hot-keys.ts';
 import { isLoopback, type Listener, Listeners, peerOf } from './listeners.ts';
 import type { Session } from './session.ts';
+import { SnapshotDump } from './snapshot.ts';
 import { Stats } from './stats.ts';
 import { TextDialect } from './text-dialect.ts';
 import type { TlsCounts } from './tls-accept.ts';
@@ -192,8 +197,12 @@ class TugelaServer implements RunningServer {
     const bytes = config.memory * 2 ** 20;
     const blockCacheBytes = Math.floor(bytes * BLOCK_CACHE_SHARE);
     let residency: Residency | undefined;
+    const budget = config.diskLimit === undefined ? undefined : new DiskBudget(config.diskLimit);
     const store = await Store.open(config.file, {
       blockCacheBytes,
+      segmentBytes: budget?.segmentBytes,
+      writeBufferBytes: budget?.writeBufferBytes,
+      tableBytes: budget?.tableBytes,
       syncEveryBatch: config.ack === 'sync',
       onFailed: (keys) => residency?.forget(keys),
       onDamaged: (where) => this.#logger.warn({ where }, 'damaged on disk: answered as a miss'),
@@ -206,6 +215,9 @@ class TugelaServer implements RunningServer {
       prefixDelimiter: config.prefixDelimiter,
       detail: config.detail,
     });
+    const watch = new WatchHub(cache, { bufferBytes: config.watcherBuffer });
+    this.#watch = watch;
+    const evictor = budget === undefined ? undefined : makeEvictor(budget, cache, store, watch);
     const upkeep = new Upkeep({
       cache,
       store,
@@ -213,11 +225,24 @@ class TugelaServer implements RunningServer {
       syncEvery: config.sync,
       expireEvery: config.expireEvery,
       sweep: this.#deps.sweep,
+      evictor,
+      evicts: config.evictions,
     });
     this.#upkeep = upkeep;
-    const watch = new WatchHub(cache, { bufferBytes: config.watcherBuffer });
-    this.#watch = watch;
-    const control = new Control(config.control, upkeep.target, () => upkeep.startSweep());
+    if (evictor !== undefined) {
+      await evictor.measure(true);
+      cache.hasRoom = (bytes) => upkeep.hasRoom(bytes);
+    }
+    const hotKeys = new HotKeys(lengthsIn(residency), (isOn) => {
+      if (this.#context !== undefined) this.#context.sample = isOn ? (command) => hotKeys.note(command) : undefined;
+    });
+    const snapshots = new SnapshotDump(cache, store);
+    const control = new Control(config.control, upkeep.target, () => upkeep.startSweep(), {
+      deletePrefix: (prefix) => upkeep.deletePrefix(prefix),
+      prefixJobs: () => upkeep.prefixJobs(),
+      hotKeys: () => hotKeys.ask(),
+      dump: (prefix) => snapshots.stream(prefix),
+    });
     const dump = new Dump(cache, store);
     const auth: AuthCounts = { commands: 0, errors: 0 };
     this.#auth = this.#passwords === undefined ? undefined : new AuthDialect(this.#passwords, auth);
@@ -281,6 +306,7 @@ class TugelaServer implements RunningServer {
       nowSeconds: () => this.#clock.now(),
       turn: ({ id }) => (watch.current = id),
       trace: undefined,
+      sample: undefined,
       onClose: (connection) => this.#forget(connection),
       onFault: (connection, error) => this.#logger.error({ err: error, connection: connection.id }, 'command failed'),
     };
@@ -446,10 +472,33 @@ class TugelaServer implements RunningServer {
   }
 }
 
+/** Lengths of values as far as memory knows them. */
+function lengthsIn(residency: Residency): LengthOf {
+  const { ram } = residency;
+  return (bytes, start, end, key) => {
+    const slot = ram.find(residency.hash(bytes, start, end), bytes, start, end);
+    if (slot < 0) return residency.besideRam(key, false)?.length;
+    return ram.isAbsent(slot) ? undefined : ram.length(slot);
+  };
+}
+
 /** Makes a connection a watcher of what its words name. */
 function addWatcher(watch: WatchHub, words: readonly string[], session: Session): 'ok' | 'too_many' | 'unknown_word' {
   // A datagram's connection is over before anything happens.
   if (session.transport === 'udp') return 'unknown_word';
   const kinds = parseWatchWords(words);
   return kinds === undefined ? 'unknown_word' : watch.add(session, kinds);
+}
+
+/** Makes what keeps the limit on disk. From now on reads are counted. */
+function makeEvictor(budget: DiskBudget, cache: Cache, store: Store, watch: WatchHub): Evictor {
+  const sketch = new ReadSketch(store.state.items);
+  cache.access.sketch = sketch;
+  const onEvicted = ({ key, item }: Evicted): void => {
+    const bytes = Buffer.from(key, 'latin1');
+    const last = cache.access.last(cache.residency.hash(bytes, 0, bytes.length));
+    const now = cache.now();
+    watch.evicted(bytes, 0, bytes.length, last !== 0, item.expiresAt === 0 ? -1 : item.expiresAt - now, now - Math.max(last, item.storedAt), item.length);
+  };
+  return new Evictor({ cache, store, sketch, budget, onEvicted });
 }

@@ -144,6 +144,8 @@ export class Stats {
     const { config, cache, store, traffic, connections, version, auth, tls } = this.#sources;
     const now = this.#sources.now();
     const usage = process.resourceUsage();
+    // Evictions have a place of their own.
+    const { evictions: _evictions, ...counters } = cache.counters;
     const watch = this.#sources.watch.stats();
     const sweeps = this.#sources.sweeps();
     const { state } = store;
@@ -164,7 +166,7 @@ export class Stats {
       ['connection_structures', connections.current],
       ...zeros('response_obj_oom', 'response_obj_count', 'response_obj_bytes'),
       ...zeros('read_buf_count', 'read_buf_bytes', 'read_buf_bytes_free', 'read_buf_oom', 'reserved_fds'),
-      ...countersOf(cache.counters),
+      ...countersOf(counters),
       ['auth_cmds', auth.commands],
       ['auth_errors', auth.errors],
     ];
@@ -206,7 +208,8 @@ export class Stats {
       ['bytes', state.bytes],
       ['curr_items', state.items],
       ['total_items', state.totalItems],
-      ...zeros('slab_global_page_pool', 'expired_unfetched', 'evicted_unfetched', 'evictions'),
+      ...zeros('slab_global_page_pool', 'expired_unfetched', 'evicted_unfetched'),
+      ['evictions', cache.counters.evictions],
       ['reclaimed', state.expired],
       ['crawler_reclaimed', state.expired],
       ...zeros('crawler_items_checked', 'lrutail_reflocked'),
@@ -337,6 +340,7 @@ export class Stats {
       ['pending_bytes', store.pendingBytes],
       ['index_entries', state.indexEntries],
       ['flush_pending_at', state.flushAt],
+      ['flushed_cas', state.flushCas],
       ...this.#sources.upkeep(),
     ];
   }
@@ -374,8 +378,8 @@ export class Stats {
   }
 }
 
-function countersOf(counters: Counters): Stat[] {
-  return Object.entries(counters) as Stat[];
+function countersOf(counters: Omit<Counters, 'evictions'>): Stat[] {
+  return Object.entries(counters);
 }
 
 function zeros(...names: string[]): Stat[] {

@@ -188,6 +188,7 @@ export class TextDialect implements Dialect {
   }
 
   #store(op: StoreOp, command: Command, value: Buffer | undefined, out: ReplyBuffer): Step {
+    if (this.#cache.isFullFor(value!.length)) return this.#refuseFull(command, out);
     const outcome = this.#cache.store(op, this.#keyOf(command, 0), command.flags, command.exptime, command.casUnique, value!);
     if (outcome === NEEDS_LOAD) return 'load';
     if (!command.noreply) {
@@ -207,6 +208,14 @@ export class TextDialect implements Dialect {
       }
     }
     this.staged ||= outcome === 'stored';
+    return 'done';
+  }
+
+  #refuseFull(command: Command, out: ReplyBuffer): Step {
+    const removes = command.op === Op.set || command.op === Op.ms;
+    if (this.#cache.refuseFull(removes, this.#keyOf(command, 0), storeWord(command)) === NEEDS_LOAD) return 'load';
+    this.staged ||= removes;
+    if (!command.noreply) out.line(lines.outOfMemoryStoring);
     return 'done';
   }
 
@@ -269,6 +278,7 @@ export class TextDialect implements Dialect {
   }
 
   #metaStore(command: Command, value: Buffer | undefined, out: ReplyBuffer): Step {
+    if (this.#cache.isFullFor(value!.length)) return this.#refuseFull(command, out);
     const outcome = this.#meta.store(this.#keyOf(command, 0), command, this.#fields, value!);
     if (outcome === NEEDS_LOAD) return 'load';
     this.#takeStaged();

@@ -18,13 +18,15 @@ export class CommitGroup {
   readonly unused: Place[] = [];
   /** Keys to list in the TTL index, by deadline * 32 + shift. */
   readonly hints: Map<number, string[]> = new Map();
-  /** Index rows that change: a new value, or undefined to delete. */
+  /** Index and job rows that change: a new value, or undefined to delete. */
   readonly dueRows: { key: Buffer; value: Buffer | undefined }[] = [];
   readonly waiters: CommitWaiter[] = [];
   /** Bytes of keys and values staged, for back-pressure. */
   bytes = 0;
   /** Mutations staged, coalesced ones included. */
   mutations = 0;
+  /** The key that eviction has come to, if it moved; empty = before the first. */
+  hand: Buffer | undefined;
   /** The state row must be written even if no item changed. */
   stateChanged = false;
 

@@ -3,6 +3,8 @@
  *
  *     item    := "i" key                                 -> item-row.ts
  *     state   := "m" "state"                             -> state-row.ts
+ *     hand    := "m" "hand"                              the key that eviction has come to
+ *     job     := "m" "job" number(u64 BE)                -> job-row.ts
  *     segment := "s" page(u32 BE)                        -> segment-table.ts
  *     due     := "t" deadline(u32 BE) shift(u8) number(u64 BE)  -> due-row.ts
  *
@@ -13,6 +15,7 @@ export const META = 0x6d;
 export const SEGMENT = 0x73;
 export const DUE = 0x74;
 
+export const HAND_KEY: Buffer = Buffer.from('mhand', 'latin1');
 export const STATE_KEY: Buffer = Buffer.from('mstate', 'latin1');
 
 /** Row key of an item; `key` is the item's key as a latin1 string, a character per byte. */

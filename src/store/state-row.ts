@@ -29,6 +29,10 @@ export interface StoreState {
   expired: number;
   /** Bytes of keys and values of items deleted by sweeps and flushes. */
   reclaimedBytes: number;
+  /** Items evicted to make room on disk. */
+  evicted: number;
+  /** Items with a higher cas unique were stored after the hand of eviction began its lap: this lap leaves them alone. */
+  handCas: number;
 }
 
 /** The fields in their order on disk, 64-bit floats, little endian. Append only. */
@@ -46,6 +50,8 @@ const FIELDS = [
   'nextSegment',
   'expired',
   'reclaimedBytes',
+  'evicted',
+  'handCas',
 ] as const satisfies readonly (keyof StoreState)[];
 
 export function emptyState(): StoreState {
@@ -63,6 +69,8 @@ export function emptyState(): StoreState {
     nextSegment: 1,
     expired: 0,
     reclaimedBytes: 0,
+    evicted: 0,
+    handCas: 0,
   };
 }
 

@@ -7,10 +7,12 @@ import { CommitGroup, type CommitWaiter } from './commit-group.ts';
 import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
 import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
-import { DUE, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
+import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
+import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
 import { syncLevelLogs } from './log-sync.ts';
 import { type Level, RowBatch } from './row-batch.ts';
 import { SegmentTable } from './segment-table.ts';
+import { StoreSnapshot } from './snapshot.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from './state-row.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
 import { BLOCK_BYTES, COMPRESSION, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
@@ -42,6 +44,11 @@ export interface StoreOptions {
   readonly onFailed: (keys: Iterable<string>, error: Error) => void;
   /** Called with the place of a value that fails its checksum or is gone. */
   readonly onDamaged?: (where: string) => void;
+  /** Bytes at which a value segment is full; undefined = SEGMENT_BYTES. */
+  readonly segmentBytes?: number | undefined;
+  /** Bytes of LevelDB's write buffer and of its tables; undefined = as in tuning.ts. */
+  readonly writeBufferBytes?: number | undefined;
+  readonly tableBytes?: number | undefined;
   /** Do not make a store where there is none. */
   readonly mustExist?: boolean;
 }
@@ -100,6 +107,7 @@ export class Store {
   #values!: ValueLog;
   #staged = new CommitGroup();
   #inFlight: CommitGroup | undefined;
+  #levelBytesWritten = 0;
   #groups = 1;
   #settledGroups = 0;
   #scheduled = false;
@@ -147,6 +155,11 @@ export class Store {
   /** Why writes are refused, if they are. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** Bytes given to LevelDB since the start. */
+  get levelBytesWritten(): number {
+    return this.#levelBytesWritten;
   }
 
   /** Bytes staged and not yet committed. */
@@ -376,6 +389,23 @@ export class Store {
     return { found, next: rows < limit ? undefined : last };
   }
 
+  /** Stages how far a delete of a prefix has come; undefined = it is over. In one batch with what it deleted. */
+  changeJob(number: number, job: JobRow | undefined): void {
+    this.#staged.dueRows.push({ key: jobKey(number), value: job === undefined ? undefined : encodeJob(job) });
+    this.#changed();
+  }
+
+  /** Committed deletes of prefixes that are not over, by number. */
+  async jobs(): Promise<Map<number, JobRow>> {
+    const jobs = new Map<number, JobRow>();
+    for await (const [key, value] of this.#db.iterator({ gte: JOBS_FROM, lt: JOBS_TO, fillCache: false })) {
+      const job = decodeJob(value);
+      if (job === undefined) this.#damaged('a job row');
+      else jobs.set(numberOfJob(key), job);
+    }
+    return jobs;
+  }
+
   /** The value log and what is alive in it, for its collector and for stats. */
   get values(): ValueLog {
     return this.#values;
@@ -390,13 +420,49 @@ export class Store {
     return this.#empty.size;
   }
 
+  /** Bytes of the segments that only wait for a sync, or for who reads them, to be removed. */
+  get emptyBytes(): number {
+    let bytes = 0;
+    for (const id of this.#empty) bytes += this.#values.size(id);
+    return bytes;
+  }
+
   /** Gives back the space of deleted rows in a range of LevelDB. */
   async compactSweptIndex(): Promise<void> {
     await this.#db.compactRange(dueFrom(0), dueFrom(this.#state.indexFloor));
   }
 
-  async compactItems(): Promise<void> {
-    await this.#db.compactRange(Buffer.from([ITEM]), Buffer.from([ITEM + 1]));
+  /** The key that eviction has come to; undefined = before the first. */
+  async hand(): Promise<string | undefined> {
+    const row = await this.#db.get(HAND_KEY);
+    return row === undefined || row.length === 0 ? undefined : row.toString('latin1');
+  }
+
+  /** Stages the key that eviction has come to. */
+  moveHand(key: string | undefined): void {
+    this.#staged.hand = Buffer.from(key ?? '', 'latin1');
+    this.#staged.stateChanged = true;
+    this.#changed();
+  }
+
+  /** Gives back the space of deleted rows of every kind. */
+  async compactAll(): Promise<void> {
+    await this.#db.compactRange(Buffer.from([0]), Buffer.from([0xff]));
+  }
+
+  /** All that is committed now, to be read while writes go on. Must be closed: it holds disk space. */
+  snapshot(): StoreSnapshot {
+    return new StoreSnapshot(this.#db, this.#values);
+  }
+
+  /** Gives back the space of deleted rows between two keys; undefined = from the first, up to the last. */
+  async compactBetween(from: string | undefined, to: string | undefined): Promise<void> {
+    await this.#db.compactRange(itemKey(from ?? ''), to === undefined ? Buffer.from([ITEM + 1]) : itemKey(to));
+  }
+
+  async compactItems(prefix: string = ''): Promise<void> {
+    const start = itemKey(prefix);
+    await this.#db.compactRange(start, prefixEnd(start) ?? Buffer.from([ITEM + 1]));
   }
 
   /**
@@ -483,7 +549,7 @@ export class Store {
     for await (const [key, value] of this.#db.iterator({ gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) })) {
       segments.load(key, value);
     }
-    const values = await ValueLog.open(join(this.directory, 'values'), state.nextSegment);
+    const values = await ValueLog.open(join(this.directory, 'values'), state.nextSegment, this.#options.segmentBytes);
     // LevelDB's recovery left all it found in synced tables, so what is empty now stays so.
     for (const id of values.ids()) {
       if (segments.use(id).liveItems <= 0) await values.remove(id);
@@ -603,6 +669,7 @@ export class Store {
       if (value === undefined) batch.del(key);
       else batch.put(key, value);
     }
+    if (group.hand !== undefined) batch.put(HAND_KEY, group.hand);
     this.#state.nextSegment = this.#values.next;
     batch.put(STATE_KEY, encodeState(this.#state));
     if (group.records.size > 0 || group.unused.length > 0) {
@@ -615,6 +682,7 @@ export class Store {
     this.commits.batches++;
     this.commits.mutations += group.mutations;
     this.commits.levelBytes += batch.bytes;
+    this.#levelBytesWritten += batch.bytes;
     if (this.#options.syncEveryBatch) this.commits.syncs++;
   }
 
@@ -693,15 +761,21 @@ function dueKeyOf(id: string): Buffer {
   return Buffer.concat([Buffer.from([DUE]), Buffer.from(id, 'hex')]);
 }
 
-async function openLevel(directory: string, options: StoreOptions): Promise<Level> {
+/**
+ * Opens a store's LevelDB.
+ *
+ * @throws TugelaError TUGELA_STORE_LOCKED, TUGELA_STORE_CORRUPT, TUGELA_STORE_FAILED
+ */
+export async function openLevel(directory: string, options: Pick<StoreOptions, 'blockCacheBytes' | 'writeBufferBytes' | 'tableBytes'>, createIfMissing = true): Promise<Level> {
   const db: Level = new ClassicLevel<Buffer, Buffer>(directory, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     cacheSize: options.blockCacheBytes,
-    writeBufferSize: WRITE_BUFFER_BYTES,
-    maxFileSize: TABLE_FILE_BYTES,
+    writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
+    maxFileSize: options.tableBytes ?? TABLE_FILE_BYTES,
     blockSize: BLOCK_BYTES,
     compression: COMPRESSION,
+    createIfMissing,
   });
   try {
     await db.open();

@@ -12,8 +12,8 @@ const openAsync = promisify(open);
 const readAsync = promisify(read);
 
 /** First bytes of every segment. */
-const SEGMENT_MAGIC: Buffer = Buffer.from('tugela values 1\n', 'latin1');
-/** A segment is full at this size; a single larger value gets a segment of its own. */
+export const SEGMENT_MAGIC: Buffer = Buffer.from('tugela values 1\n', 'latin1');
+/** A segment is full at this size, unless another is chosen; a single larger value gets a segment of its own. */
 export const SEGMENT_BYTES: number = 64 * 2 ** 20;
 /** Segments kept open for reading; more are closed, oldest segments first. */
 const OPEN_SEGMENTS = 256;
@@ -64,25 +64,34 @@ export class ValueLog {
   readonly #directory: string;
   readonly #segments = new Map<number, Segment>();
   readonly #active = new Map<number, Segment>();
+  readonly #segmentBytes: number;
   #next: number;
+  #bytes = 0;
   #open = 0;
   #newFiles = false;
+  /** For each pin the number of the first segment that it does not hold. */
+  readonly #pins = new Set<{ readonly before: number }>();
 
-  private constructor(directory: string, next: number) {
+  private constructor(directory: string, next: number, segmentBytes: number) {
     this.#directory = directory;
     this.#next = next;
+    this.#segmentBytes = segmentBytes;
   }
 
   /** Opens the log in a directory, made if it is not there. Segments from `next` on never got referred to: they are removed. */
-  static async open(directory: string, next: number): Promise<ValueLog> {
+  static async open(directory: string, next: number, segmentBytes: number = SEGMENT_BYTES): Promise<ValueLog> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    const log = new ValueLog(directory, next);
+    const log = new ValueLog(directory, next, segmentBytes);
     for (const name of await readdir(directory)) {
       const id = segmentNumber(name);
       if (id === undefined) continue;
       const path = join(directory, name);
       if (id >= next) await unlink(path);
-      else log.#segments.set(id, { ...newSegment(id), size: (await stat(path)).size, sealed: true });
+      else {
+        const { size } = await stat(path);
+        log.#segments.set(id, { ...newSegment(id), size, sealed: true });
+        log.#bytes += size;
+      }
     }
     return log;
   }
@@ -95,14 +104,16 @@ export class ValueLog {
   /** Gives a place for a record of so many bytes, among those of its kind. */
   reserve(kind: number, size: number): Place {
     let segment = this.#active.get(kind);
-    if (segment === undefined || (segment.size > SEGMENT_MAGIC.length && segment.size + size > SEGMENT_BYTES)) {
+    if (segment === undefined || (segment.size > SEGMENT_MAGIC.length && segment.size + size > this.#segmentBytes)) {
       if (segment !== undefined) segment.sealed = true;
       segment = newSegment(this.#next++);
       this.#segments.set(segment.id, segment);
       this.#active.set(kind, segment);
+      this.#bytes += segment.size;
     }
     const place = { segment: segment.id, offset: segment.size, size };
     segment.size += size;
+    this.#bytes += size;
     return place;
   }
 
@@ -125,6 +136,11 @@ export class ValueLog {
     }
   }
 
+  /** Bytes of all segments. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Bytes of a segment, dead ones included; 0 when there is none. */
   size(id: number): number {
     return this.#segments.get(id)?.size ?? 0;
@@ -136,9 +152,7 @@ export class ValueLog {
   }
 
   stats(): ValueLogStats {
-    let bytes = 0;
-    for (const segment of this.#segments.values()) bytes += segment.size;
-    return { segments: this.#segments.size, bytes };
+    return { segments: this.#segments.size, bytes: this.#bytes };
   }
 
   /** Writes records to their places. Resolves when the operating system has them. */
@@ -244,6 +258,13 @@ export class ValueLog {
     }
   }
 
+  /** Keeps all segments of now from being removed, for who reads rows of now, until what it returns is called. */
+  pin(): () => void {
+    const pin = { before: this.#next };
+    this.#pins.add(pin);
+    return () => void this.#pins.delete(pin);
+  }
+
   /**
    * Removes a segment's file; false when it is in use just now.
    * REQUIRES: nothing on disk refers to it, not even after a power failure.
@@ -251,9 +272,10 @@ export class ValueLog {
   async remove(id: number): Promise<boolean> {
     const segment = this.#segments.get(id);
     if (segment === undefined) return true;
-    if (segment.busy > 0) return false;
+    if (segment.busy > 0 || this.#isPinned(id)) return false;
     this.seal(id);
     this.#segments.delete(id);
+    this.#bytes -= segment.size;
     this.#close(segment);
     try {
       await unlink(this.#path(id));
@@ -268,6 +290,11 @@ export class ValueLog {
     for (const segment of this.#segments.values()) this.#close(segment);
     this.#segments.clear();
     this.#active.clear();
+  }
+
+  #isPinned(id: number): boolean {
+    for (const { before } of this.#pins) if (id < before) return true;
+    return false;
   }
 
   async #writeSegment(id: number, writes: RecordWrite[]): Promise<void> {
@@ -353,8 +380,13 @@ export class ValueLog {
   }
 
   #path(id: number): string {
-    return join(this.#directory, `${String(id).padStart(6, '0')}.values`);
+    return join(this.#directory, segmentName(id));
   }
+}
+
+/** Name of a segment's file. */
+export function segmentName(id: number): string {
+  return `${String(id).padStart(6, '0')}.values`;
 }
 
 /** Forces a directory's list of files to disk. */
@@ -371,7 +403,8 @@ function newSegment(id: number): Segment {
   return { id, size: SEGMENT_MAGIC.length, fd: undefined, busy: 0, unsynced: false, sealed: false };
 }
 
-function segmentNumber(name: string): number | undefined {
+/** The number of the segment that a file of this name is; undefined when it is none. */
+export function segmentNumber(name: string): number | undefined {
   const match = /^(\d{6,})\.values$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }

@@ -4,6 +4,7 @@ import type { Residency } from '../cache/residency.ts';
 import type { Item } from '../item.ts';
 import type { Store } from '../store/store.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
+import type { Evictor } from './evictor.ts';
 import type { DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './sweep-target.ts';
 
 /** Keys whose state is loaded at once: bounds what one step holds up. */
@@ -17,12 +18,15 @@ export class LocalTarget implements SweepTarget {
   readonly #residency: Residency;
   readonly #store: Store;
   readonly #busyMs: () => number;
+  readonly #evictor: Evictor | undefined;
   #reported: ReadonlyMap<string, string> = new Map();
   #reportedAt = 0;
   #entriesDropped = 0;
   #reaping: Promise<unknown> = Promise.resolve();
 
-  constructor(cache: Cache, store: Store, busyMs: () => number) {
+  /** `evictor` = who evicts, if anything is to be. */
+  constructor(cache: Cache, store: Store, busyMs: () => number, evictor?: Evictor) {
+    this.#evictor = evictor;
     this.#cache = cache;
     this.#residency = cache.residency;
     this.#store = store;
@@ -45,7 +49,14 @@ export class LocalTarget implements SweepTarget {
       oldestDeadline: await this.#store.oldestDeadline(),
       now: this.#cache.now(),
       busyMs: this.#busyMs(),
+      evictBytes: Math.round(this.#evictor?.excess ?? 0),
     };
+  }
+
+  async evict(bytes: number): Promise<ReapReport> {
+    if (this.#evictor === undefined || this.#evictor.excess === 0) return { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 };
+    const done = await this.#evictor.evict(bytes, new AbortController().signal);
+    return { scanned: done.scanned, deleted: done.evicted, bytes: done.bytes, stale: done.dead, changed: done.kept };
   }
 
   async due(limit: number, after?: string): Promise<DueList> {

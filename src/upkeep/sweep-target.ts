@@ -68,6 +68,8 @@ export interface IndexState {
   readonly now: number;
   /** Milliseconds by which the server's event loop was late lately: how busy it is. */
   readonly busyMs: number;
+  /** Bytes that should be evicted now to stay below the limit on disk; 0 or undefined = none. */
+  readonly evictBytes?: number;
 }
 
 /**
@@ -86,6 +88,8 @@ export interface SweepTarget {
   list(query: ListQuery): Promise<ItemList>;
   /** Deletes each item that still has the cas unique it was listed with. */
   remove(items: readonly ListedItem[]): Promise<ReapReport>;
+  /** Evicts what was not read lately until so many bytes came free, in one step at least. Absent where nothing is ever evicted. */
+  evict?(bytes: number): Promise<ReapReport>;
   /** Hands the daemon's own stats to the server, which shows them in `stats expire`. */
   report(stats: ReadonlyMap<string, string>): Promise<void>;
   close(): Promise<void>;

@@ -3,8 +3,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.ts';
 import type { Store } from '../store/store.ts';
+import type { Evictor } from './evictor.ts';
 import { FlushReclaim } from './flush-reclaim.ts';
 import { LocalTarget } from './local-target.ts';
+import { PrefixDelete, type PrefixJob } from './prefix-delete.ts';
 import type { SweepTarget } from './sweep-target.ts';
 import { ValueCollector } from './value-collector.ts';
 
@@ -15,6 +17,11 @@ const REOPEN_FREE_BYTES = 64 * 2 ** 20;
 const REOPEN_FREE_SHARE = 0.1;
 /** Empty value segments that are removed without waiting for the next timed sync. */
 const EMPTY_SEGMENTS_MAX = 4;
+
+/** Milliseconds between two lines in the log about the limit. */
+const FULL_SAID_MS = 60_000;
+/** Seconds after its last report for which a daemon is taken to be there: it reports every 5 s. */
+const DAEMON_REPORTS_SECONDS = 10;
 
 /** One sweep of the TTL index until nothing is due; the policy is the expiry daemon's. */
 export type Sweep = (target: SweepTarget, signal: AbortSignal) => Promise<void>;
@@ -28,6 +35,10 @@ export interface UpkeepOptions {
   /** Seconds between sweeps in this process; 0 = only when asked for. */
   readonly expireEvery: number;
   readonly sweep: Sweep;
+  /** Keeps a limit on bytes on disk; undefined = there is none. */
+  readonly evictor?: Evictor | undefined;
+  /** False: at the limit stores are refused rather than items evicted. */
+  readonly evicts?: boolean;
 }
 
 /**
@@ -38,6 +49,7 @@ export class Upkeep {
   readonly target: LocalTarget;
   readonly #options: UpkeepOptions;
   readonly #flush: FlushReclaim;
+  readonly #prefixes: PrefixDelete;
   readonly #collector: ValueCollector;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
@@ -51,12 +63,19 @@ export class Upkeep {
   #failureSeen: Error | undefined;
   #sweeps = 0;
   #reopens = 0;
+  /** Stores are refused for want of room. */
+  #isFull = false;
+  #timesFull = 0;
+  #fullSaidAtMs = Number.NEGATIVE_INFINITY;
+  /** Said once. */
+  #hasEvicted = false;
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
     const { cache, store } = options;
-    this.target = new LocalTarget(cache, store, () => this.#busyMs);
+    this.target = new LocalTarget(cache, store, () => this.#busyMs, options.evicts === false ? undefined : options.evictor);
     this.#flush = new FlushReclaim(cache.residency, store);
+    this.#prefixes = new PrefixDelete(cache.residency, store);
     this.#collector = new ValueCollector(cache.residency, store);
     this.#syncDue = performance.now() + options.syncEvery * 1000;
     // The first sweep comes at once: what became due while the server was down is swept then.
@@ -67,6 +86,19 @@ export class Upkeep {
     this.#delay.enable();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
+    this.#deletePrefixes();
+  }
+
+  /** Begins to delete all items under a prefix that are stored by now; resolves with the job's number. */
+  async deletePrefix(prefix: string): Promise<number> {
+    const number = await this.#prefixes.start(prefix);
+    this.#deletePrefixes();
+    return number;
+  }
+
+  /** Deletes of prefixes: those not over, and the latest that are. */
+  prefixJobs(): readonly PrefixJob[] {
+    return this.#prefixes.list();
   }
 
   /** Starts a sweep in this process; false when one is under way. */
@@ -81,6 +113,32 @@ export class Upkeep {
     return true;
   }
 
+  /**
+   * Whether there is room for another item of so many bytes. Where there will soon be none, eviction begins, without waiting for the
+   * next look.
+   */
+  hasRoom(bytes: number): boolean {
+    const { evictor, evicts, logger } = this.#options;
+    if (evictor === undefined) return true;
+    const { used, budget } = evictor;
+    if (evicts !== false && used > budget.high && !evictor.running) this.#evict();
+    if (used + bytes < budget.full) {
+      this.#isFull = false;
+      return true;
+    }
+    if (!this.#isFull) {
+      this.#isFull = true;
+      this.#timesFull++;
+      const now = performance.now();
+      // Under more writing than the disk can take it comes and goes; `disk_times_full` counts.
+      if (now - this.#fullSaidAtMs >= FULL_SAID_MS) {
+        this.#fullSaidAtMs = now;
+        logger.error({ bytes: used, limit: budget.limit }, 'disk limit reached, stores are refused while there is no room');
+      }
+    }
+    return false;
+  }
+
   /** Whether a sweep in this process is under way, and how many were started. */
   get sweeps(): { readonly running: boolean; readonly started: number } {
     return { running: this.#sweeping, started: this.#sweeps };
@@ -93,11 +151,37 @@ export class Upkeep {
       ['sweep_running', this.#sweeping ? 1 : 0],
       ['flush_reclaim_running', this.#flush.running ? 1 : 0],
       ['flush_reclaimed_items', this.#flush.deleted],
+      ['prefix_delete_jobs', this.#prefixes.waiting],
+      ['prefix_delete_running', this.#prefixes.running ? 1 : 0],
+      ['prefix_delete_deleted', this.#prefixes.done.items],
+      ['prefix_delete_bytes', this.#prefixes.done.bytes],
       ['value_gc_running', this.#collector.running ? 1 : 0],
       ['value_gc_segments', this.#collector.done.segments],
       ['value_gc_bytes_copied', this.#collector.done.bytes],
       ['store_reopens', this.#reopens],
+      ...this.#evictionStats(),
       ['loop_delay_ms', this.#busyMs.toFixed(1)],
+    ];
+  }
+
+  #evictionStats(): [string, string | number][] {
+    const { evictor, store } = this.#options;
+    if (evictor === undefined) return [];
+    const { budget, done } = evictor;
+    return [
+      ['disk_limit_bytes', budget.limit],
+      ['disk_used_bytes', Math.round(evictor.used)],
+      ['disk_evict_from_bytes', Math.round(budget.begin)],
+      ['disk_evict_to_bytes', Math.round(budget.low)],
+      ['disk_refuse_from_bytes', Math.round(budget.full)],
+      ['disk_full', this.#isFull ? 1 : 0],
+      ['disk_times_full', this.#timesFull],
+      ['eviction_running', evictor.running ? 1 : 0],
+      ['evicted_total', store.state.evicted],
+      ['eviction_scanned', done.scanned],
+      ['eviction_kept', done.kept],
+      ['eviction_dead', done.dead],
+      ['eviction_bytes', done.bytes],
     ];
   }
 
@@ -121,6 +205,7 @@ export class Upkeep {
     // A flush_all whose time has come takes effect even if nobody asks.
     const now = cache.now();
     if (this.#flush.isNeeded && !this.#flush.running) this.#track(this.#flush.run(this.#abort.signal), 'reclaiming flushed items failed');
+    this.#deletePrefixes();
     if (!this.#collector.running && this.#collector.candidate(now) !== undefined) {
       this.#track(this.#collector.run(() => cache.now(), this.#abort.signal), 'rewriting value segments failed');
     }
@@ -128,10 +213,39 @@ export class Upkeep {
       this.#syncDue = time + syncEvery * 1000;
       this.#track(store.sync(), 'sync failed');
     }
+    this.#tendDisk();
     if (expireEvery > 0 && time >= this.#sweepDue) {
       this.#sweepDue = time + expireEvery * 1000;
       this.startSweep();
     }
+  }
+
+  /** Evicts if the limit is near, and no daemon does. */
+  #tendDisk(): void {
+    const { evictor, evicts } = this.#options;
+    if (evictor === undefined) return;
+    this.#track(evictor.measure(), 'measuring the store failed');
+    if (evicts === false || evictor.running || evictor.excess === 0) return;
+    const hasDaemon = this.target.reported.size > 0 && this.target.reportAge <= DAEMON_REPORTS_SECONDS;
+    if (!hasDaemon || evictor.used > evictor.budget.high) this.#evict();
+  }
+
+  #evict(): void {
+    const { evictor, logger } = this.#options;
+    if (evictor === undefined || evictor.running || this.#abort.signal.aborted || this.#options.store.failure !== undefined) return;
+    if (!this.#hasEvicted) {
+      this.#hasEvicted = true;
+      logger.info({ bytes: evictor.used, limit: evictor.budget.limit }, 'near the disk limit, evicting what was not read lately');
+    }
+    this.#track(
+      evictor.evict(Number.POSITIVE_INFINITY, this.#abort.signal).then(() => undefined),
+      'evicting failed',
+    );
+  }
+
+  #deletePrefixes(): void {
+    if (!this.#prefixes.isNeeded || this.#prefixes.running || this.#abort.signal.aborted) return;
+    this.#track(this.#prefixes.run(this.#abort.signal), 'deleting a prefix failed');
   }
 
   /** Says once that writes fail, and opens the store anew when there is room on the disk. */

@@ -32,6 +32,7 @@ describe('readServeSettings()', () => {
         idleTimeout: 0,
         protocol: 'auto',
         ramTier: true,
+        diskLimit: undefined,
         tls: undefined,
         authFile: undefined,
         saslFile: undefined,

@@ -52,7 +52,7 @@ describe('expireCommand()', () => {
 
 describe('summaries', () => {
   const summary = {
-    scanned: 12, expired: 5, removed: 1, bytes: 1_572_864, stale: 3, changed: 4,
+    scanned: 12, expired: 5, removed: 1, evicted: 2, bytes: 1_572_864, stale: 3, changed: 4,
     durationMs: 1500.25, rate: 8.4, indexEntries: 9, lagSeconds: 30, interrupted: false,
   };
 
@@ -62,6 +62,7 @@ describe('summaries', () => {
         'scanned:   12 entries',
         'expired:   5 items deleted',
         'removed:   1 items deleted by age or prefix',
+        'evicted:   2 items evicted to stay below the disk limit',
         'reclaimed: 1.5 MB',
         'stale:     3 index entries dropped',
         'changed:   4 items left alone, stored anew meanwhile',

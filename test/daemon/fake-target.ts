@@ -25,6 +25,8 @@ interface IndexRow {
 export class FakeTarget implements SweepTarget {
   now = 1_700_000_000;
   busyMs = 0;
+  /** Bytes that should be evicted; an item of ten goes at a time. */
+  evictBytes = 0;
   readonly items = new Map<string, StoredItem>();
   rows: IndexRow[] = [];
   readonly calls: string[] = [];
@@ -56,7 +58,18 @@ export class FakeTarget implements SweepTarget {
       oldestDeadline: this.rows[0]?.deadline ?? 0,
       now: this.now,
       busyMs: this.busyMs,
+      evictBytes: this.evictBytes,
     }));
+  }
+
+  evict(bytes: number): Promise<ReapReport> {
+    return this.#answer(`evict ${bytes}`, () => {
+      const [oldest] = this.items.keys();
+      if (oldest === undefined) return { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 };
+      this.items.delete(oldest);
+      this.evictBytes = Math.max(0, this.evictBytes - 10);
+      return { scanned: 2, deleted: 1, bytes: 10, stale: 0, changed: 1 };
+    });
   }
 
   due(limit: number, after?: string): Promise<DueList> {

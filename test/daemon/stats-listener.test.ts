@@ -76,15 +76,16 @@ describe('SweepStats', () => {
     const stats = new SweepStats(link);
     stats.addRound('expired', { scanned: 10, deleted: 5, bytes: 100, stale: 3, changed: 2 });
     stats.addRound('removed', { scanned: 2, deleted: 1, bytes: 20, stale: 0, changed: 1 });
+    stats.addRound('evicted', { scanned: 4, deleted: 1, bytes: 0, stale: 0, changed: 0 });
     stats.setState({ entries: 9, oldestDeadline: 70, now: 100, busyMs: 0 });
     const summary = {
-      scanned: 12, expired: 5, removed: 1, bytes: 120, stale: 3, changed: 3,
+      scanned: 12, expired: 5, removed: 1, evicted: 1, bytes: 120, stale: 3, changed: 3,
       durationMs: 6.4, rate: 1875.2, indexEntries: 9, lagSeconds: 30, interrupted: false,
     };
     stats.addSweep(summary, 1234);
     stats.addSweep({ ...summary, scanned: 0 }, 1240);
     expect(Object.fromEntries(stats.entries())).toMatchObject({
-      sweeps: '2', sweeps_with_work: '1', entries_scanned: '12', items_expired: '5', items_removed: '1',
+      sweeps: '2', sweeps_with_work: '1', entries_scanned: '16', items_expired: '5', items_removed: '1', items_evicted: '1',
       stale_entries_dropped: '3', items_changed: '3', bytes_reclaimed: '120', oldest_overdue_seconds: '30',
       index_entries: '9', last_sweep_at: '1234', last_sweep_ms: '6', last_sweep_rate: '1875',
       reconnects: '4', server_reachable: '0',

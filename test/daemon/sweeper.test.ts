@@ -346,3 +346,29 @@ describe('innerSweep()', () => {
     expect(target.reports.map((report) => report.get('items_expired'))).toEqual(['2', '3']);
   });
 });
+
+describe('a server near its limit on disk', () => {
+  it('is told to evict until it has room, after what has expired is gone', async () => {
+    target.store(names('due', 3), target.now - 1);
+    target.store(names('old', 5), 0);
+    target.evictBytes = 25;
+    const summary = await sweeper().sweepOnce(never);
+    expect(target.keyNames()).toEqual(['old0003', 'old0004']);
+    expect(summary).toMatchObject({ expired: 3, removed: 0, evicted: 3 });
+    expect(target.calls.findIndex((call) => call.startsWith('reap'))).toBeLessThan(target.calls.findIndex((call) => call.startsWith('evict')));
+    expect(stats.entries().get('items_evicted')).toBe('3');
+  });
+
+  it('is not asked again and again when nothing can be evicted', async () => {
+    target.evictBytes = 25;
+    await sweeper().sweepOnce(never);
+    expect(target.calls.filter((call) => call.startsWith('evict'))).toHaveLength(1);
+  });
+
+  it('is left alone by a sweep that only looks', async () => {
+    target.store(['old'], 0);
+    target.evictBytes = 25;
+    await sweeper({}, { disposal: previewing(target, () => Promise.resolve()) }).sweepOnce(never);
+    expect(target.keyNames()).toEqual(['old']);
+  });
+});

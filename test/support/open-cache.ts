@@ -13,20 +13,22 @@ export class OpenCache {
   readonly directory: string;
   readonly clock: ManualClock;
   readonly #ramBytes: number;
+  readonly #segmentBytes: number | undefined;
   store!: Store;
   residency!: Residency;
   cache!: Cache;
   /** What sweeps work on: one for all, as in a server. */
   target!: LocalTarget;
 
-  private constructor(directory: string, ramBytes: number, clock: ManualClock) {
+  private constructor(directory: string, ramBytes: number, clock: ManualClock, segmentBytes: number | undefined) {
     this.directory = directory;
     this.#ramBytes = ramBytes;
+    this.#segmentBytes = segmentBytes;
     this.clock = clock;
   }
 
-  static async open(directory: string, ramBytes = 4 * 2 ** 20, clock: ManualClock = new ManualClock()): Promise<OpenCache> {
-    const open = new OpenCache(directory, ramBytes, clock);
+  static async open(directory: string, ramBytes = 4 * 2 ** 20, clock: ManualClock = new ManualClock(), segmentBytes?: number): Promise<OpenCache> {
+    const open = new OpenCache(directory, ramBytes, clock, segmentBytes);
     await open.#open();
     return open;
   }
@@ -83,6 +85,7 @@ export class OpenCache {
     this.store = await Store.open(this.directory, {
       blockCacheBytes: 2 ** 20,
       syncEveryBatch: false,
+      segmentBytes: this.#segmentBytes,
       onFailed: (keys) => residency?.forget(keys),
     });
     residency = new Residency(this.store, new RamTier(this.#ramBytes));

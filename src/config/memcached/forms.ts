@@ -24,6 +24,7 @@ export const OWN_KEYS = [
   'file',
   'ack',
   'disableRamTier',
+  'diskLimit',
   'sync',
   'expireEvery',
   'withExpire',
@@ -66,7 +67,7 @@ export const memcachedForms: readonly Form[] = [
   ignored('r', 'enable-coredumps', undefined, 'core dumps', "the shell's ulimit decides on core dumps"),
   valued('u', 'user', 'user', 'run as this user when started as root', (draft, value, place) => draft.say('user', value, place)),
   valued('m', 'memory-limit', 'num', 'memory for caching, in megabytes (64); items beyond it stay on disk', number('memory')),
-  flag('M', 'disable-evictions', 'nothing is evicted from the disk in any case; shown in stats settings', 'disableEvictions'),
+  flag('M', 'disable-evictions', 'refuse stores at --disk-limit rather than evict items to make room', 'disableEvictions'),
   valued('c', 'conn-limit', 'num', 'most client connections at once (1024)', number('connections')),
   flag('k', 'lock-memory', 'no effect here', 'lockMemory'),
   {

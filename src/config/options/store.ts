@@ -13,6 +13,10 @@ const ITEM_SIZE_DEFAULT = 1024 ** 2;
 export const ITEM_SIZE_MIN = 1024;
 export const ITEM_SIZE_MAX: number = 1024 ** 3;
 
+/** Smallest and largest `--disk-limit`: below it LevelDB's own needs would be most of it. */
+const DISK_LIMIT_MIN = 128 * 1024 ** 2;
+const DISK_LIMIT_MAX = 1024 ** 5;
+
 /** A timer must fit 31 bits of milliseconds; a week is the round number below. */
 const INTERVAL_MAX_SECONDS = 604_800;
 
@@ -39,6 +43,15 @@ export const storeOptions = {
     unit: 'MB',
     description: "memory for caching: the RAM tier and LevelDB's block cache together",
   }),
+  diskLimit: option<number | undefined>({
+    name: 'disk-limit',
+    argument: 'size',
+    group: STORE,
+    type: byteSize(DISK_LIMIT_MIN, DISK_LIMIT_MAX),
+    default: undefined,
+    unit: 'bytes',
+    description: 'bytes that the store may take on disk; items that were not read lately are evicted to stay below',
+  }),
   disableRamTier: option({
     name: 'disable-ram-tier',
     group: STORE,
@@ -52,7 +65,7 @@ export const storeOptions = {
     group: STORE,
     type: flag(),
     default: false,
-    description: 'nothing is evicted from the disk in any case; shown in stats settings',
+    description: 'refuse stores at --disk-limit rather than evict items to make room',
   }),
   maxItemSize: option({
     name: 'max-item-size',

@@ -1,0 +1,331 @@
+import type { Cache } from '../cache/cache.ts';
+import { isExpired } from '../cache/exptime.ts';
+import type { Item } from '../item.ts';
+import type { ReadSketch } from '../ram/read-sketch.ts';
+import type { Store } from '../store/store.ts';
+import { valueOfRecord } from '../store/value-record.ts';
+import { bytesOf, type DiskBudget } from './disk-budget.ts';
+import { recordsOf } from './segment-walk.ts';
+
+/** Rows that the hand looks at in one step. */
+const STEP_ROWS = 256;
+/** Steps after which the range that the hand went over is compacted, which gives the space of its dead rows back. */
+const STEPS_PER_RANGE = 64;
+/** Share of a segment's bytes that may be kept: the rest is given up however often it is read, or nothing would be gained. */
+const KEPT_SHARE = 0.5;
+/** The same while the server has to hurry. At the very limit nothing is kept. */
+const KEPT_SHARE_IN_HURRY = 0.2;
+/** Bytes staged and not committed above which it waits. */
+const PENDING_BYTES = 4 * 2 ** 20;
+/** Bytes of empty segments that are given back together: that takes an fsync. */
+const SYNC_BYTES = 16 * 2 ** 20;
+/** Bytes of an inline item's row besides key and value. */
+const ROW_BYTES = 40;
+/** Inline items below this share of all bytes are not worth looking for. */
+const ROWS_SHARE_MIN = 0.01;
+/** Milliseconds after which LevelDB's files are measured again, and the share of the limit whose writing makes it sooner. */
+const MEASURE_MS = 10_000;
+const MEASURE_SHARE = 0.01;
+
+/** An item that is evicted, for who wants to know. */
+export interface Evicted {
+  readonly key: string;
+  readonly item: Item;
+}
+
+export interface EvictorDeps {
+  readonly cache: Cache;
+  readonly store: Store;
+  readonly sketch: ReadSketch;
+  readonly budget: DiskBudget;
+  /** Told of each item before it goes. */
+  onEvicted(evicted: Evicted): void;
+}
+
+/** What an eviction came to. */
+export interface EvictReport {
+  /** Items looked at, evicted, kept because they were read lately, and dead ones that were met. */
+  scanned: number;
+  evicted: number;
+  kept: number;
+  dead: number;
+  /** Bytes that the evicted and dead ones took. */
+  bytes: number;
+}
+
+/**
+ * Keeps the store below a limit on its bytes on disk, by giving up what was not read lately:
+ *
+ * - Values in segments: the oldest segment goes. What of it was read since it was written or last judged is copied to
+ *   the end, as much as half of it; the rest is evicted with the file, so space comes back at once and nothing is left
+ *   to compact. This is FIFO with reinsertion (GCLOCK) in units of a segment.
+ * - Items in LevelDB's rows: a hand goes over the keys in their order, evicts what was not read since it came by last,
+ *   and leaves alone what was stored since this lap began. Where it was, the range is compacted.
+ *
+ * Which of the two is asked is decided by what share of the bytes each has. Everything works in steps that each wait
+ * for their commit. A restart goes on where it was, but has forgotten what was read.
+ */
+export class Evictor {
+  readonly #deps: EvictorDeps;
+  #levelMeasured = 0;
+  #levelWrittenAt = 0;
+  #measuredAtMs = Number.NEGATIVE_INFINITY;
+  #measuring: Promise<void> | undefined;
+  #running = false;
+  /** True from `begin` down to `low`. */
+  #isWanted = false;
+  /** Segments that could not be emptied: what is damaged in them hides the rest. */
+  readonly #stuck = new Set<number>();
+  /** Bytes evicted of each kind lately, to take turns. */
+  #fromValues = 0;
+  /** Bytes of segments that are empty and wait for a sync to be removed. */
+  #unsynced = 0;
+  #fromRows = 0;
+  readonly #done: EvictReport = nothing();
+
+  constructor(deps: EvictorDeps) {
+    this.#deps = deps;
+  }
+
+  get budget(): DiskBudget {
+    return this.#deps.budget;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** All since the process started. */
+  get done(): Readonly<EvictReport> {
+    return this.#done;
+  }
+
+  /** Bytes on disk now. */
+  get used(): number {
+    const { store } = this.#deps;
+    return bytesOf({
+      levelMeasured: this.#levelMeasured,
+      levelWritten: Math.max(0, store.levelBytesWritten - this.#levelWrittenAt),
+      values: store.values.bytes,
+    });
+  }
+
+  /** Bytes that should go now; 0 while there is room. */
+  get excess(): number {
+    // What is only waiting to be removed is as good as gone: to a dump that reads it, or to the next sync.
+    const used = this.used - this.#deps.store.emptyBytes;
+    const { begin, low } = this.#deps.budget;
+    if (used > begin) this.#isWanted = true;
+    else if (used <= low) this.#isWanted = false;
+    return this.#isWanted ? Math.max(1, used - low) : 0;
+  }
+
+  /** Looks how large LevelDB's files are, if enough was written or enough time went by since. */
+  async measure(isUrgent = false): Promise<void> {
+    const { store, budget } = this.#deps;
+    const written = store.levelBytesWritten - this.#levelWrittenAt;
+    if (!isUrgent && written < MEASURE_SHARE * budget.limit && performance.now() - this.#measuredAtMs < MEASURE_MS) return;
+    this.#measuring ??= this.#measure().finally(() => (this.#measuring = undefined));
+    await this.#measuring;
+  }
+
+  /** Gives up items until so many bytes are free, or there is room again; one step at least. Not for two at a time. */
+  async evict(bytes: number, signal: AbortSignal): Promise<EvictReport> {
+    const total = nothing();
+    if (this.#running) return total;
+    this.#running = true;
+    try {
+      this.#deps.sketch.fit(this.#deps.store.state.items);
+      let freed = 0;
+      let fruitless = 0;
+      do {
+        const report = nothing();
+        const gained = await this.#step(report, signal);
+        add(total, report);
+        add(this.#done, report);
+        freed += gained;
+        fruitless = gained > 0 ? 0 : fruitless + 1;
+        await this.measure();
+      } while (freed < bytes && fruitless < 4 && this.excess > 0 && !signal.aborted);
+      await this.#sync();
+    } finally {
+      this.#running = false;
+    }
+    return total;
+  }
+
+  async #measure(): Promise<void> {
+    const { store } = this.#deps;
+    const written = store.levelBytesWritten;
+    this.#levelMeasured = await store.levelDiskBytes();
+    this.#levelWrittenAt = written;
+    this.#measuredAtMs = performance.now();
+  }
+
+  /** Evicts from what has had less than its share; returns the bytes that came free. */
+  async #step(report: EvictReport, signal: AbortSignal): Promise<number> {
+    const values = this.#deps.store.values.bytes;
+    const rows = this.#rowBytes();
+    const segment = this.#oldestSegment();
+    const areRowsWorthIt = rows > ROWS_SHARE_MIN * (values + rows);
+    if (segment !== undefined && (!areRowsWorthIt || this.#fromValues / values <= this.#fromRows / rows)) {
+      const freed = await this.#evictSegment(segment, report, signal);
+      this.#fromValues += freed;
+      return freed;
+    }
+    const freed = await this.#evictRows(report, signal);
+    this.#fromRows += freed;
+    return freed;
+  }
+
+  /** Bytes of items that lie in LevelDB as a whole. */
+  #rowBytes(): number {
+    const { state, segments } = this.#deps.store;
+    let outside = 0;
+    for (const [, use] of segments.entries()) outside += use.liveBytes;
+    return Math.max(0, state.bytes - outside);
+  }
+
+  /** The segment to go next. With none full, the largest that is being filled: values of one kind alone may exceed a small limit. */
+  #oldestSegment(): number | undefined {
+    const { values } = this.#deps.store;
+    const ids = values.ids().filter((id) => !this.#stuck.has(id));
+    const oldest = ids.filter((id) => values.isSealed(id)).toSorted((a, b) => a - b)[0];
+    if (oldest !== undefined) return oldest;
+    const largest = ids.toSorted((a, b) => values.size(b) - values.size(a))[0];
+    if (largest === undefined || values.size(largest) <= values.firstRecord) return undefined;
+    values.seal(largest);
+    return largest;
+  }
+
+  async #evictSegment(id: number, report: EvictReport, signal: AbortSignal): Promise<number> {
+    const { cache, store, sketch } = this.#deps;
+    const { residency } = cache;
+    const size = store.values.size(id);
+    let left = this.#keptShare() * size;
+    let kept = 0;
+    // What is on its way to the segment must be there to be seen.
+    if (store.hasPending) await store.committed();
+    for await (const records of recordsOf(store.values, id)) {
+      if (signal.aborted) return 0;
+      await residency.withKnown(
+        records.map(({ key }) => key),
+        () => {
+          const now = cache.now();
+          for (const { key, offset, record } of records) {
+            const item = residency.currentOf(key);
+            if (item?.place?.segment !== id || item.place.offset !== offset) continue;
+            report.scanned++;
+            const isHot = this.#isAlive(item, now) && left >= record.length && sketch.take(residency.hashOf(key));
+            const value = isHot ? valueOfRecord(record, key) : undefined;
+            if (value === undefined) {
+              this.#giveUp(key, item, now, report);
+              continue;
+            }
+            residency.moved(key, store.relocate(key, item, value));
+            left -= record.length;
+            kept += record.length;
+            report.kept++;
+          }
+        },
+      );
+      // The next records are read while these are on their way, but not without a bound.
+      if (store.pendingBytes > PENDING_BYTES) await store.committed();
+    }
+    if (store.segments.use(id).liveItems > 0) this.#stuck.add(id);
+    this.#unsynced += size;
+    // Removes the files, once nothing on disk refers to them.
+    if (this.#unsynced >= SYNC_BYTES || this.used > this.budget.high) await this.#sync();
+    return store.segments.use(id).liveItems > 0 ? 0 : Math.max(1, size - kept);
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#unsynced === 0) return;
+    this.#unsynced = 0;
+    await this.#deps.store.sync();
+  }
+
+  #keptShare(): number {
+    const { used, budget } = this;
+    if (used >= budget.full) return 0;
+    return used > budget.high ? KEPT_SHARE_IN_HURRY : KEPT_SHARE;
+  }
+
+  async #evictRows(report: EvictReport, signal: AbortSignal): Promise<number> {
+    const { cache, store, sketch } = this.#deps;
+    const { residency } = cache;
+    const from = await store.hand();
+    let hand = from;
+    let freed = 0;
+    let isLapOver = false;
+    for (let i = 0; i < STEPS_PER_RANGE && !isLapOver && !signal.aborted; i++) {
+      const { found, next } = await store.scan('', hand, STEP_ROWS);
+      const rows = found.filter(({ item }) => item.place === undefined);
+      await residency.withKnown(
+        rows.map(({ key }) => key),
+        () => {
+          const now = cache.now();
+          for (const { key } of rows) {
+            const item = residency.currentOf(key);
+            if (item === undefined || item === null || item.place !== undefined) continue;
+            report.scanned++;
+            if (this.#isAlive(item, now) && (item.cas > store.state.handCas || sketch.take(residency.hashOf(key)))) {
+              report.kept++;
+              continue;
+            }
+            freed += ROW_BYTES + key.length + item.length;
+            this.#giveUp(key, item, now, report);
+          }
+        },
+      );
+      hand = next;
+      isLapOver = next === undefined;
+      store.moveHand(hand);
+      // What is stored from now on is left alone by the next lap.
+      if (isLapOver) store.changeState({ handCas: store.state.cas });
+      await store.committed();
+    }
+    if (freed > 0) {
+      await store.compactBetween(from, hand);
+      await this.measure(true);
+    }
+    return freed;
+  }
+
+  #isAlive(item: Item, now: number): boolean {
+    return !isExpired(item, now) && item.cas > this.#deps.store.state.flushCas;
+  }
+
+  #giveUp(key: string, item: Item, now: number, report: EvictReport): void {
+    const { cache, store } = this.#deps;
+    const bytes = key.length + item.length;
+    const { state } = store;
+    if (this.#isAlive(item, now)) {
+      this.#deps.onEvicted({ key, item });
+      report.evicted++;
+      store.changeState({ evicted: state.evicted + 1 });
+      cache.counters.evictions++;
+    } else {
+      report.dead++;
+      store.changeState({
+        expired: isExpired(item, now) ? state.expired + 1 : state.expired,
+        reclaimedBytes: state.reclaimedBytes + bytes,
+      });
+    }
+    report.bytes += bytes;
+    store.remove(key, item);
+    cache.residency.rememberOf(key, undefined);
+  }
+}
+
+function nothing(): EvictReport {
+  return { scanned: 0, evicted: 0, kept: 0, dead: 0, bytes: 0 };
+}
+
+function add(to: EvictReport, more: EvictReport): void {
+  to.scanned += more.scanned;
+  to.evicted += more.evicted;
+  to.kept += more.kept;
+  to.dead += more.dead;
+  to.bytes += more.bytes;
+}

@@ -1,0 +1,78 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { RawClient } from '../wire/raw-client.ts';
+import { Workspace } from '../support/process.ts';
+
+const LIMIT = 128 * 2 ** 20;
+const VALUE = Buffer.alloc(30_000, 'v');
+/** More than the limit, of values that take little work each. */
+const SETS = 7000;
+/** Sets that are on their way at once. */
+const BATCH = 100;
+
+let workspace: Workspace | undefined;
+
+afterEach(async () => {
+  await workspace?.close();
+});
+
+/** Bytes of all files under a directory. */
+function bytesUnder(directory: string): number {
+  let bytes = 0;
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    // A file may go between the listing and the look.
+    if (entry.isDirectory()) bytes += bytesUnder(path);
+    else bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  }
+  return bytes;
+}
+
+/** Stores items; gives back how many were stored, and the most bytes there were on disk. */
+async function fill(client: RawClient, directory: string): Promise<{ stored: number; most: number }> {
+  let stored = 0;
+  let most = 0;
+  for (let i = 0; i < SETS; i += BATCH) {
+    const batch = Array.from({ length: BATCH }, (_, j) => Buffer.concat([Buffer.from(`set k${i + j} 0 0 ${VALUE.length}\r\n`), VALUE, Buffer.from('\r\n')]));
+    client.send(Buffer.concat(batch));
+    for (let j = 0; j < BATCH; j++) if ((await client.line()) === 'STORED') stored++;
+    most = Math.max(most, bytesUnder(directory));
+  }
+  return { stored, most };
+}
+
+describe('--disk-limit', () => {
+  it('bounds the bytes on disk by evicting what is old, over a restart too', async () => {
+    workspace = new Workspace();
+    const args = ['--disk-limit', '128m', '-m', '8'];
+    const server = await workspace.serve({ args });
+    const client = await RawClient.connect(server.port);
+    const { stored, most } = await fill(client, workspace.path('data'));
+    expect(most).toBeLessThan(LIMIT);
+    expect(stored).toBeGreaterThan(SETS / 2);
+    const stats = await client.stats();
+    expect(Number(stats.get('evictions'))).toBeGreaterThan(500);
+    expect(await client.ask('mg k0')).toBe('EN');
+    await server.kill();
+    const again = await workspace.serve({ args });
+    const after = await RawClient.connect(again.port);
+    expect(Number((await after.stats('storage')).get('evicted_total'))).toBeGreaterThan(500);
+    expect((await fill(after, workspace.path('data'))).most).toBeLessThan(LIMIT);
+  });
+
+  it('with -M refuses stores and keeps everything', async () => {
+    workspace = new Workspace();
+    const server = await workspace.serve({ args: ['--disk-limit', '128m', '-m', '8', '-M'] });
+    const client = await RawClient.connect(server.port);
+    const { stored, most } = await fill(client, workspace.path('data'));
+    expect(most).toBeLessThan(LIMIT);
+    expect(stored).toBeLessThan(SETS);
+    expect(await client.ask(`set late 0 0 1\r\nx`)).toBe('SERVER_ERROR out of memory storing object');
+    const stats = await client.stats();
+    expect([stats.get('evictions'), stats.get('curr_items')]).toEqual(['0', String(stored)]);
+    expect(Number(stats.get('store_no_memory'))).toBe(SETS - stored + 1);
+    expect(await client.ask('mg k0 s')).toBe(`HD s${VALUE.length}`);
+    expect(await client.ask('delete k0')).toBe('DELETED');
+  });
+});

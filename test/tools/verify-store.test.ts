@@ -1,0 +1,59 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { OpenCache } from '../support/open-cache.ts';
+import { tempDirectory } from '../support/temp-directory.ts';
+import { damages, makeSample } from './damage.ts';
+import { tamper, verify } from './dumps.ts';
+
+describe('a store that was used', () => {
+  it('has no findings, and its stale index entries are counted', async () => {
+    const directory = tempDirectory();
+    const open = await OpenCache.open(directory);
+    for (let i = 0; i < 300; i++) await open.set(`key ${i}`, Buffer.alloc(i * 3, i), (i % 7) * 1000);
+    for (let i = 0; i < 300; i += 4) await open.touch(`key ${i}`, 50_000);
+    for (let i = 0; i < 300; i += 5) await open.delete(`key ${i}`);
+    await open.close();
+    const report = await verify(directory);
+    expect(report).toMatchObject({ items: 240, findings: [] });
+    expect(report.stale_entries).toBeGreaterThan(0);
+    expect(report.index_entries).toBeGreaterThan(report.stale_entries);
+  });
+
+  it('may hold segments that a crash left behind', async () => {
+    const directory = tempDirectory();
+    await makeSample(directory);
+    writeFileSync(join(directory, 'values', '000099.values'), 'tug');
+    expect(await verify(directory)).toMatchObject({ segments: 3, unused_segments: 1, findings: [] });
+  });
+});
+
+describe('a check of a store finds', () => {
+  it.each(damages)('%s', async (_name, damage, expected) => {
+    const directory = tempDirectory();
+    await makeSample(directory);
+    await damage(directory);
+    const { findings } = await verify(directory);
+    expect(findings).toHaveLength(expected.length);
+    expected.forEach((pattern, i) => expect(findings[i]).toMatch(pattern));
+  });
+
+  it('a file that is no segment', async () => {
+    const directory = tempDirectory();
+    await makeSample(directory);
+    writeFileSync(join(directory, 'values', 'notes.txt'), 'x');
+    expect((await verify(directory)).findings).toEqual(['file values/notes.txt is no segment']);
+  });
+
+  it('segments that count wrongly', async () => {
+    const directory = tempDirectory();
+    await makeSample(directory);
+    await tamper(directory, async (db) => {
+      const key = Buffer.from('s\0\0\0\0', 'latin1');
+      const page = Buffer.from((await db.get(key))!);
+      page.writeUInt32LE(7, 16);
+      await db.put(key, page);
+    });
+    expect((await verify(directory)).findings).toEqual([expect.stringMatching(/000001.values: 1 items of 7 bytes are counted, 1 of \d+ refer to it$/)]);
+  });
+});
