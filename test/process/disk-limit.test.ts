@@ -68,7 +68,7 @@ describe('--disk-limit', () => {
     const { stored, most } = await fill(client, workspace.path('data'));
     expect(most).toBeLessThan(LIMIT);
     expect(stored).toBeLessThan(SETS);
-    expect(await client.ask(`set late 0 0 1\r\nx`)).toBe('SERVER_ERROR out of memory storing object');
+    expect(await client.ask(`set late 0 0 ${VALUE.length}\r\n${VALUE.toString('latin1')}`)).toBe('SERVER_ERROR out of memory storing object');
     const stats = await client.stats();
     expect([stats.get('evictions'), stats.get('curr_items')]).toEqual(['0', String(stored)]);
     expect(Number(stats.get('store_no_memory'))).toBe(SETS - stored + 1);
