@@ -188,12 +188,13 @@ export class Evictor {
 
   /** The segment to go next. With none full, the largest that is being filled: values of one kind alone may exceed a small limit. */
   #oldestSegment(): number | undefined {
-    const { values } = this.#deps.store;
-    const ids = values.ids().filter((id) => !this.#stuck.has(id));
+    const { values, segments } = this.#deps.store;
+    // What is empty and only waits to be removed has nothing more to give.
+    const ids = values.ids().filter((id) => !this.#stuck.has(id) && segments.use(id).liveItems > 0);
     const oldest = ids.filter((id) => values.isSealed(id)).toSorted((a, b) => a - b)[0];
     if (oldest !== undefined) return oldest;
     const largest = ids.toSorted((a, b) => values.size(b) - values.size(a))[0];
-    if (largest === undefined || values.size(largest) <= values.firstRecord) return undefined;
+    if (largest === undefined) return undefined;
     values.seal(largest);
     return largest;
   }
