@@ -84,7 +84,7 @@ export class MetaCache {
     const cache = this.#cache;
     const { meta } = command;
     const joins = meta.mode === 'append' || meta.mode === 'prepend';
-    const found = cache.lookUp(key, joins);
+    const found = cache.lookUp(key, joins, !joins);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     cache.counters.cmd_set++;
     fields.reset();

@@ -79,8 +79,8 @@ export class Residency {
   }
 
   /** The newest state of the key in a slot of the RAM tier; null when absent. */
-  inRam(slot: number): Item | null {
-    return this.ram.isAbsent(slot) ? null : this.ram.item(slot);
+  inRam(slot: number, withValue = true): Item | null {
+    return this.ram.isAbsent(slot) ? null : this.ram.item(slot, withValue);
   }
 
   /** The same for a key that the RAM tier does not have. */

@@ -148,10 +148,17 @@ export class RamTier implements Mover {
     return this.#arena.offset(this.#at[slot]!) + HEADER_BYTES + this.#keyLengths[slot]!;
   }
 
-  /** The item in a slot that is not absent; its value is a view, valid until the tier changes. */
-  item(slot: number): Item {
-    const start = this.valueStart(slot);
+  /**
+   * The item in a slot that is not absent; its value is a view, valid until the tier changes. Without it where
+   * `withValue` is false: a view costs as much as all the rest.
+   */
+  item(slot: number, withValue = true): Item {
     const length = this.#lengths[slot]!;
+    let value: Buffer | undefined;
+    if (withValue) {
+      const start = this.valueStart(slot);
+      value = this.valueBuffer(slot).subarray(start, start + length);
+    }
     return {
       flags: this.#flags[slot]!,
       expiresAt: this.#expiresAt[slot]!,
@@ -161,7 +168,7 @@ export class RamTier implements Mover {
       bits: this.#state[slot]! >> ITEM_BITS_AT,
       chosenCas: undefined,
       length,
-      value: this.valueBuffer(slot).subarray(start, start + length),
+      value,
       place:
         (this.#state[slot]! & OUT_OF_LINE_BIT) !== 0
           ? { segment: this.#placeSegment[slot]!, offset: this.#placeOffset[slot]!, size: this.#placeSize[slot]! }

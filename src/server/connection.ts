@@ -6,6 +6,7 @@ import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { NEED_MORE } from '../protocol/text-parser.ts';
 import type { CommitWaiter } from '../store/commit-group.ts';
 import type { Store } from '../store/store.ts';
+import { COPIED_VALUE_BYTES } from '../store/tuning.ts';
 import { type Dialect, FLUSH_BYTES } from './dialect.ts';
 import type { ConnectionState, Session } from './session.ts';
 
@@ -123,6 +124,8 @@ export class Connection implements Session, CommitWaiter {
   /** A command that waits to be executed, or goes on, with its data block. */
   #command: Command | undefined;
   #value: Buffer | undefined;
+  /** The value is a view of what was read, and lasts only for this run. */
+  #isValueBorrowed = false;
   #answered = 0;
   /** True for a storage command that only waits to be refused. */
   #tooLarge = false;
@@ -409,7 +412,11 @@ export class Connection implements Session, CommitWaiter {
         }
       }
       if (this.#waiting === 'nothing' || this.#waiting === 'load' || this.#waiting === 'later') this.#finish(staged);
-      if (this.#command !== undefined) this.#command = detach(dialect, this.#command);
+      if (this.#command !== undefined) {
+        this.#command = detach(dialect, this.#command);
+        if (this.#isValueBorrowed && this.#value !== undefined) this.#value = Buffer.from(this.#value);
+        this.#isValueBorrowed = false;
+      }
       if (at < end && !this.#closing) this.#input = owned ? bytes.subarray(at, end) : Buffer.from(bytes.subarray(at, end));
     } catch (error) {
       context.onFault(this, error as Error);
@@ -480,7 +487,10 @@ export class Connection implements Session, CommitWaiter {
   #take(dialect: Dialect, command: Command, bytes: Buffer, start: number, end: number, owned: boolean): void {
     if (dialect.trailer === 0 || (bytes[end] === CR && bytes[end + 1] === LF)) {
       this.#command = command;
-      this.#value = owned ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end));
+      // The store copies a small one anyway.
+      const mayBorrow = owned || end - start <= COPIED_VALUE_BYTES;
+      this.#value = mayBorrow ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end));
+      this.#isValueBorrowed = mayBorrow && !owned;
     } else {
       dialect.refuseBlock(command, this.#context.out);
     }

@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import type { Item, U64 } from '../item.ts';
+import { crc32 } from './crc32.ts';
 
 /*
  * The value of an item's row, little endian:
@@ -49,10 +49,10 @@ export function writeItemRow(row: Buffer, at: number, item: Item): number {
     row.writeUInt32LE(item.length, rest + 8);
     end = rest + POINTER_BYTES;
   } else {
-    row.set(item.value!, rest);
+    item.value!.copy(row, rest);
     end = rest + item.length;
   }
-  row.writeUInt32LE(crc32(row.subarray(at + HEAD_BYTES, end), crc32(row.subarray(at, at + CRC_AT))), at + CRC_AT);
+  row.writeUInt32LE(crc32(row, at + HEAD_BYTES, end, crc32(row, at, at + CRC_AT)), at + CRC_AT);
   return end;
 }
 
@@ -60,17 +60,18 @@ export function writeItemRow(row: Buffer, at: number, item: Item): number {
 export function readItemRow(row: Buffer, keyLength: number): Item | undefined {
   if (row.length < HEAD_BYTES) return undefined;
   const kind = row[0]!;
-  if (row.readUInt32LE(CRC_AT) !== crc32(row.subarray(HEAD_BYTES), crc32(row.subarray(0, CRC_AT)))) return undefined;
+  if (row.readUInt32LE(CRC_AT) !== crc32(row, HEAD_BYTES, row.length, crc32(row, 0, CRC_AT))) return undefined;
   const inline = (kind & OUT_OF_LINE) === 0;
   const rest = (kind & CHOSEN_CAS) === 0 ? HEAD_BYTES : HEAD_BYTES + CHOSEN_BYTES;
   if ((kind & ~KNOWN_KIND) !== 0 || (inline ? row.length < rest : row.length !== rest + POINTER_BYTES)) return undefined;
   const length = inline ? row.length - rest : row.readUInt32LE(rest + 8);
+  // In the order of all other items, so that they have one shape.
   return {
-    ttlShift: row[1]!,
     flags: row.readUInt32LE(2),
     expiresAt: row.readUInt32LE(6),
     storedAt: row.readUInt32LE(10),
     cas: readU53(row, 14),
+    ttlShift: row[1]!,
     bits: kind >> BITS_AT,
     chosenCas: rest === HEAD_BYTES ? undefined : canonical(row.readBigUInt64LE(HEAD_BYTES)),
     length,

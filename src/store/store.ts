@@ -11,14 +11,16 @@ import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOf
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
 import { syncLevelLogs } from './log-sync.ts';
 import { type Level, RowBatch } from './row-batch.ts';
+import { RowScratch } from './row-scratch.ts';
 import { SegmentTable } from './segment-table.ts';
+import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from './state-row.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
-import { BLOCK_BYTES, COMPRESSION, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
+import { BLOCK_BYTES, COMPRESSION, COPIED_VALUE_BYTES, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
 import { type RecordWrite, ValueLog } from './value-log.ts';
 import { valueKind } from './value-kind.ts';
-import { recordHead, unusedHead, valueOfRecord } from './value-record.ts';
+import { unusedHead, valueOfRecord, writeRecord } from './value-record.ts';
 
 /**
  * How far the cas unique jumps at each start: over all that an unfinished run may have shown to a
@@ -114,7 +116,8 @@ export class Store {
   #committing = false;
   /** Set once a batch failed: LevelDB must be opened anew before it can be trusted with writes. */
   #failure: Error | undefined;
-  #scratch = Buffer.allocUnsafe(64 * 1024);
+  readonly #scratch = new RowScratch();
+  readonly #slab = new Slab();
   /** Segments without live values, to be removed after the next sync. */
   readonly #empty = new Set<number>();
   /** Earliest deadlines of the index rows that listings under way cannot see, because they were not committed when it began. */
@@ -196,22 +199,11 @@ export class Store {
 
   /**
    * Stages a new value. `old` is what the key has now. Returns the item as it will be stored, its place assigned.
-   * REQUIRES: the item has its value, and the value's bytes do not change until it is committed.
+   * REQUIRES: the item has its value, and one of more than COPIED_VALUE_BYTES does not change until it is committed.
    */
   put(key: string, old: Item | undefined, item: Item): Item {
-    const value = item.value!;
-    let stored = item;
-    if (item.length > INLINE_MAX) {
-      const size = RECORD_HEAD_BYTES + key.length + item.length;
-      const place = this.#reserve(valueKind(item.storedAt, item.expiresAt), size);
-      stored = { ...item, place };
-      this.#staged.dropRecord(key);
-      this.#staged.records.set(key, { place, head: recordHead(key, item), value });
-      this.#segments.add(place.segment, size, item.expiresAt);
-    } else {
-      if (item.place !== undefined) stored = { ...item, place: undefined };
-      this.#staged.dropRecord(key);
-    }
+    this.#staged.dropRecord(key);
+    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item) : withValue(item, this.#copied(item.value!), undefined);
     this.#state.totalItems++;
     this.#stage(key, old, stored);
     return stored;
@@ -227,12 +219,9 @@ export class Store {
 
   /** Stages the move of a value to a new place in the value log. */
   relocate(key: string, old: Item, value: Buffer): Item {
-    const size = RECORD_HEAD_BYTES + key.length + old.length;
-    const place = this.#reserve(valueKind(old.storedAt, old.expiresAt), size);
-    const item: Item = { ...old, place, value: undefined };
     this.#staged.dropRecord(key);
-    this.#staged.records.set(key, { place, head: recordHead(key, { ...old, value }), value });
-    this.#segments.add(place.segment, size, item.expiresAt);
+    const { place } = this.#putRecord(key, withValue(old, value, undefined));
+    const item = withValue(old, undefined, place);
     this.#stage(key, old, item);
     return item;
   }
@@ -304,7 +293,7 @@ export class Store {
     if (item.place === undefined) return undefined;
     const waiting = this.#staged.records.get(key) ?? this.#inFlight?.records.get(key);
     if (waiting !== undefined && waiting.place.segment === item.place.segment && waiting.place.offset === item.place.offset) {
-      return waiting.value;
+      return waiting.rest ?? waiting.bytes.subarray(RECORD_HEAD_BYTES + key.length);
     }
     const record = await this.#values.read(item.place);
     const value = record === undefined ? undefined : valueOfRecord(record, key);
@@ -565,6 +554,25 @@ export class Store {
     this.#values = values;
   }
 
+  /** Gives a value a place in the value log, and stages its record. */
+  #putRecord(key: string, item: Item): Item {
+    const value = item.value!;
+    const size = RECORD_HEAD_BYTES + key.length + item.length;
+    const place = this.#reserve(valueKind(item.storedAt, item.expiresAt), size);
+    this.#segments.add(place.segment, size, item.expiresAt);
+    const isCopied = item.length <= COPIED_VALUE_BYTES;
+    const bytes = isCopied ? this.#slab.take(size) : Buffer.allocUnsafe(size - item.length);
+    writeRecord(bytes, key, item);
+    this.#staged.records.set(key, { place, bytes, rest: isCopied ? undefined : value });
+    return withValue(item, isCopied ? bytes.subarray(size - item.length) : value, place);
+  }
+
+  #copied(value: Buffer): Buffer {
+    const copy = this.#slab.take(value.length);
+    value.copy(copy);
+    return copy;
+  }
+
   #stage(key: string, old: Item | undefined, item: Item): void {
     if (old !== undefined) this.#forgetOld(key, old);
     this.#state.items++;
@@ -676,7 +684,7 @@ export class Store {
       const records = [...group.records.values(), ...unusedRecords(group.unused)].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
       await this.#values.write(records);
       if (this.#options.syncEveryBatch) await this.#values.sync();
-      for (const { head, value } of records) this.commits.valueBytes += head.length + value.length;
+      for (const { bytes, rest } of records) this.commits.valueBytes += bytes.length + (rest?.length ?? 0);
     }
     await batch.write(this.#options.syncEveryBatch);
     this.commits.batches++;
@@ -687,14 +695,12 @@ export class Store {
   }
 
   #putItem(batch: RowBatch, key: string, item: Item): void {
-    const keyEnd = 1 + key.length;
-    const size = keyEnd + rowSize(item);
-    if (size > this.#scratch.length) this.#scratch = Buffer.allocUnsafe(size * 2);
-    const scratch = this.#scratch;
-    scratch[0] = ITEM;
-    scratch.write(key, 1, 'latin1');
-    const end = writeItemRow(scratch, keyEnd, item);
-    batch.put(scratch.subarray(0, keyEnd), scratch.subarray(keyEnd, end));
+    const value = this.#scratch.row(rowSize(item));
+    writeItemRow(value, 0, item);
+    const row = this.#scratch.key(1 + key.length);
+    row[0] = ITEM;
+    row.write(key, 1, 'latin1');
+    batch.put(row, value);
   }
 
   #fail(group: CommitGroup, error: Error): void {
@@ -734,6 +740,12 @@ export class Store {
   }
 }
 
+/** The item with another value and place. One literal, so that all items have one shape: a spread costs several times as much. */
+function withValue(item: Item, value: Buffer | undefined, place: Place | undefined): Item {
+  const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
+  return { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place };
+}
+
 function sameBucket(old: Item | undefined, item: Item): boolean {
   return (
     old !== undefined &&
@@ -754,7 +766,7 @@ function unusedRecords(places: readonly Place[]): RecordWrite[] {
       runs.push(place);
     }
   }
-  return runs.map((place) => ({ place, head: unusedHead(place.size), value: Buffer.alloc(0) }));
+  return runs.map((place) => ({ place, bytes: unusedHead(place.size), rest: undefined }));
 }
 
 function dueKeyOf(id: string): Buffer {

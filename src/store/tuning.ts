@@ -3,6 +3,12 @@
 /** Values up to this many bytes lie in their LevelDB row, larger ones in the value log. */
 export const INLINE_MAX = 256;
 
+/**
+ * Values up to this many bytes are copied when they are staged, next to what is written in front of them: then a group's
+ * records are written as one piece. Larger ones are written from where they are.
+ */
+export const COPIED_VALUE_BYTES: number = 8 * 1024;
+
 /** Bytes LevelDB collects in RAM before it writes a table; up to two such buffers exist at once. */
 export const WRITE_BUFFER_BYTES: number = 16 * 2 ** 20;
 

@@ -29,8 +29,10 @@ const READ_BYTES = 4 * 2 ** 20;
 /** A record to write at a place that `reserve` gave. */
 export interface RecordWrite {
   readonly place: Place;
-  readonly head: Buffer;
-  readonly value: Buffer;
+  /** The record, or its beginning. */
+  readonly bytes: Buffer;
+  /** What follows it, if that lies elsewhere. */
+  readonly rest: Buffer | undefined;
 }
 
 /** What the value log has on disk. */
@@ -304,29 +306,25 @@ export class ValueLog {
     try {
       if (segment.fd === undefined) await this.#openForWriting(segment);
       segment.unsynced = true;
-      let run: Buffer[] = [];
-      let runAt = 0;
-      let runEnd = -1;
-      for (const { place, head, value } of writes) {
+      let run = new Run(0);
+      for (const { place, bytes, rest } of writes) {
         // A record that was overwritten while it waited leaves a gap.
-        if (place.offset !== runEnd || run.length + 2 > IOV_MAX) {
-          await this.#writeRun(segment, run, runAt);
-          run = [];
-          runAt = place.offset;
+        if (place.offset !== run.end || run.isFull) {
+          await this.#writeRun(segment, run);
+          run = new Run(place.offset);
         }
-        run.push(head, value);
-        // Of an unused place only the head is written.
-        runEnd = place.offset + head.length + value.length;
+        run.add(bytes);
+        if (rest !== undefined) run.add(rest);
       }
-      await this.#writeRun(segment, run, runAt);
+      await this.#writeRun(segment, run);
     } finally {
       segment.busy--;
     }
   }
 
-  async #writeRun(segment: Segment, run: Buffer[], at: number): Promise<void> {
-    let left = run;
-    let position = at;
+  async #writeRun(segment: Segment, run: Run): Promise<void> {
+    let left = run.pieces();
+    let position = run.start;
     while (left.length > 0) {
       const { bytesWritten } = await writevAsync(segment.fd!, left, position);
       position += bytesWritten;
@@ -381,6 +379,50 @@ export class ValueLog {
 
   #path(id: number): string {
     return join(this.#directory, segmentName(id));
+  }
+}
+
+/** Bytes that are written one after the other. Those that lie so in memory too are written as one piece. */
+class Run {
+  readonly start: number;
+  end: number;
+  readonly #pieces: Buffer[] = [];
+  #last: Buffer | undefined;
+  /** Bytes of the last piece and of what directly follows it in memory. */
+  #lastLength = 0;
+
+  constructor(start: number) {
+    this.start = start;
+    this.end = start;
+  }
+
+  /** True when another record may not fit into one writev. */
+  get isFull(): boolean {
+    return this.#pieces.length + 3 > IOV_MAX;
+  }
+
+  add(bytes: Buffer): void {
+    this.end += bytes.length;
+    const last = this.#last;
+    if (last !== undefined && bytes.buffer === last.buffer && bytes.byteOffset === last.byteOffset + this.#lastLength) {
+      this.#lastLength += bytes.length;
+      return;
+    }
+    this.#endPiece();
+    this.#last = bytes;
+    this.#lastLength = bytes.length;
+  }
+
+  pieces(): Buffer[] {
+    this.#endPiece();
+    this.#last = undefined;
+    return this.#pieces;
+  }
+
+  #endPiece(): void {
+    const last = this.#last;
+    if (last === undefined || this.#lastLength === 0) return;
+    this.#pieces.push(last.length === this.#lastLength ? last : Buffer.from(last.buffer, last.byteOffset, this.#lastLength));
   }
 }
 

@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import type { Item } from '../item.ts';
+import { crc32 } from './crc32.ts';
 import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
 
 /*
@@ -12,18 +12,25 @@ import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
  * Do not change: this is on disk.
  */
 
-/** Makes the head and key of a record; the value follows it. REQUIRES: the item has its value. */
-export function recordHead(key: string, item: Item): Buffer {
-  const head = Buffer.allocUnsafe(RECORD_HEAD_BYTES + key.length);
-  head.writeUInt32LE(key.length, 4);
-  head.writeUInt32LE(item.length, 8);
-  head.writeUInt32LE(item.flags, 12);
-  head.writeUInt32LE(item.expiresAt, 16);
-  head.writeUInt32LE(item.storedAt, 20);
-  writeU53(head, 24, item.cas);
-  head.write(key, RECORD_HEAD_BYTES, 'latin1');
-  head.writeUInt32LE(crc32(item.value!, crc32(head.subarray(4))), 0);
-  return head;
+/** Writes a record, or its head and key alone when its value follows elsewhere. REQUIRES: the item has its value. */
+export function writeRecord(record: Buffer, key: string, item: Item): void {
+  const at = RECORD_HEAD_BYTES + key.length;
+  const value = item.value!;
+  record.writeUInt32LE(key.length, 4);
+  record.writeUInt32LE(item.length, 8);
+  record.writeUInt32LE(item.flags, 12);
+  record.writeUInt32LE(item.expiresAt, 16);
+  record.writeUInt32LE(item.storedAt, 20);
+  writeU53(record, 24, item.cas);
+  record.write(key, RECORD_HEAD_BYTES, 'latin1');
+  let crc: number;
+  if (record.length > at) {
+    value.copy(record, at);
+    crc = crc32(record, 4, record.length);
+  } else {
+    crc = crc32(value, 0, value.length, crc32(record, 4, at));
+  }
+  record.writeUInt32LE(crc, 0);
 }
 
 /**
@@ -42,7 +49,7 @@ export function valueOfRecord(record: Buffer, key: string): Buffer | undefined {
   const at = RECORD_HEAD_BYTES + key.length;
   if (record.length < at || record.readUInt32LE(4) !== key.length) return undefined;
   if (record.length !== at + record.readUInt32LE(8)) return undefined;
-  if (record.readUInt32LE(0) !== crc32(record.subarray(4))) return undefined;
+  if (record.readUInt32LE(0) !== crc32(record, 4, record.length)) return undefined;
   if (record.toString('latin1', RECORD_HEAD_BYTES, at) !== key) return undefined;
   return record.subarray(at);
 }

@@ -1,13 +1,15 @@
+import zlib from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Item } from '../../src/item.ts';
+import { crc32 } from '../../src/store/crc32.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from '../../src/store/due-row.ts';
 import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from '../../src/store/item-row.ts';
 import { itemKey, keyOfItem, prefixEnd } from '../../src/store/keys.ts';
 import { NEVER_EXPIRES, SegmentTable } from '../../src/store/segment-table.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from '../../src/store/state-row.ts';
 import { bucketDeadline, ttlShift } from '../../src/store/ttl-bucket.ts';
-import { readRecordHead, recordHead, valueOfRecord } from '../../src/store/value-record.ts';
+import { readRecordHead, valueOfRecord, writeRecord } from '../../src/store/value-record.ts';
 import { buildItem } from '../support/build-item.ts';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
@@ -80,13 +82,39 @@ describe('item row', () => {
   });
 });
 
+describe('crc32', () => {
+  it('is zlib\'s, for any part of the bytes and in any number of steps', () => {
+    const part = fc.uint8Array({ minLength: 1, maxLength: 200 }).chain((bytes) => fc.tuple(fc.constant(Buffer.from(bytes)), fc.nat(bytes.length), fc.nat(bytes.length), fc.nat(0xffffffff)));
+    fc.assert(
+      fc.property(part, ([bytes, a, b, before]) => {
+        const [start, end] = [Math.min(a, b), Math.max(a, b)];
+        expect(crc32(bytes, start, end, before)).toBe(zlib.crc32(bytes.subarray(start, end), before));
+      }),
+    );
+  });
+});
+
 describe('value record', () => {
-  const record = (key: string, item: Item): Buffer => Buffer.concat([recordHead(key, item), item.value!]);
+  const record = (key: string, item: Item): Buffer => {
+    const bytes = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
+    writeRecord(bytes, key, item);
+    return bytes;
+  };
 
   it('keeps the value', () => {
     fc.assert(fc.property(key, inline, (key, item) => {
  expect(valueOfRecord(record(key, item), key)).toEqual(item.value);
  }));
+  });
+
+  it('is the same whether its value is copied behind it or lies elsewhere', () => {
+    fc.assert(
+      fc.property(key, inline, (key, item) => {
+        const head = Buffer.alloc(RECORD_HEAD_BYTES + key.length);
+        writeRecord(head, key, item);
+        expect(Buffer.concat([head, item.value!])).toEqual(record(key, item));
+      }),
+    );
   });
 
   it('tells its key, size and cas from its head', () => {
