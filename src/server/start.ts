@@ -32,6 +32,7 @@ import type { Datagram } from './datagram.ts';
 import type { Administration, Dialect } from './dialect.ts';
 import { Dump } from './dump.ts';
 import { HotKeys, type LengthOf } from './hot-keys.ts';
+import { exposures } from './exposure.ts';
 import { isLoopback, type Listener, Listeners, peerOf } from './listeners.ts';
 import type { Session } from './session.ts';
 import { SnapshotDump } from './snapshot.ts';
@@ -162,6 +163,7 @@ class TugelaServer implements RunningServer {
       this.#listeners.close();
       throw error;
     }
+    for (const warning of exposures(this.#listeners.all, this.#config)) this.#logger.warn(warning);
     for (const accept of this.#early.splice(0)) accept();
     for (const { server, address } of this.#listeners.all) {
       server?.on('error', (error) => this.#logger.error({ err: error, address }, 'accepting a connection failed'));

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { exposures } from '../../src/server/exposure.ts';
+import type { Listener } from '../../src/server/listeners.ts';
+
+const listener = (address: string, transport: Listener['transport'] = 'tcp', isEncrypted = false): Listener => ({
+  id: 1,
+  address,
+  statsAddress: address,
+  transport,
+  isEncrypted,
+  server: undefined,
+});
+
+const nobody = { authFile: undefined, saslFile: undefined };
+const withPassword = { authFile: '/etc/passwords', saslFile: undefined };
+
+describe('what is open to others', () => {
+  it('is nothing on loopback addresses and unix sockets', () => {
+    expect(exposures([listener('127.0.0.1:11211'), listener('[::1]:11211'), listener('127.8.8.8:1'), listener('unix:/run/t.sock', 'local')], nobody)).toEqual([]);
+    expect(exposures([listener('udp:127.0.0.1:11211', 'udp'), listener('udp6:[::1]:11211', 'udp')], nobody)).toEqual([]);
+  });
+
+  it('names each address that has neither password nor TLS, in one line', () => {
+    const lines = exposures([listener('0.0.0.0:11211'), listener('127.0.0.1:11212'), listener('[::]:11211')], nobody);
+    expect(lines).toEqual([expect.stringMatching(/^0\.0\.0\.0:11211, \[::\]:11211: whoever reaches .*neither a password nor TLS/)]);
+  });
+
+  it('is nothing behind TLS', () => {
+    expect(exposures([listener('10.0.0.5:11211', 'tcp', true)], nobody)).toEqual([]);
+    expect(exposures([listener('10.0.0.5:11211', 'tcp', true)], withPassword)).toEqual([]);
+  });
+
+  it('warns of passwords without TLS', () => {
+    expect(exposures([listener('10.0.0.5:11211')], withPassword)).toEqual([expect.stringContaining('unencrypted; add --tls')]);
+    expect(exposures([listener('10.0.0.5:11211')], { authFile: undefined, saslFile: '/x' })).toEqual([expect.stringContaining('unencrypted')]);
+  });
+
+  it('warns of UDP', () => {
+    expect(exposures([listener('udp:0.0.0.0:11211', 'udp')], nobody)).toEqual([expect.stringMatching(/^udp:0\.0\.0\.0:11211: .*forged/)]);
+  });
+});
