@@ -29,6 +29,11 @@ export function rowSize(item: Item): number {
   return item.place === undefined ? head + item.length : head + POINTER_BYTES;
 }
 
+/** Bytes of key and value of this item's row. */
+export function itemRowBytes(key: string, item: Item): number {
+  return 1 + key.length + rowSize(item);
+}
+
 /** Writes the row of an item at `at` and returns where it ends. REQUIRES: an inline item has its value. */
 export function writeItemRow(row: Buffer, at: number, item: Item): number {
   row[at] = (item.place === undefined ? 0 : OUT_OF_LINE) | (item.chosenCas === undefined ? 0 : CHOSEN_CAS) | (item.bits << BITS_AT);

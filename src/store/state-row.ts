@@ -33,6 +33,8 @@ export interface StoreState {
   evicted: number;
   /** Items with a higher cas unique were stored after the hand of eviction began its lap: this lap leaves them alone. */
   handCas: number;
+  /** Bytes of keys and values of the LevelDB rows of these items: what is alive in its tables. */
+  rowBytes: number;
 }
 
 /** The fields in their order on disk, 64-bit floats, little endian. Append only. */
@@ -52,6 +54,7 @@ const FIELDS = [
   'reclaimedBytes',
   'evicted',
   'handCas',
+  'rowBytes',
 ] as const satisfies readonly (keyof StoreState)[];
 
 export function emptyState(): StoreState {
@@ -71,6 +74,7 @@ export function emptyState(): StoreState {
     reclaimedBytes: 0,
     evicted: 0,
     handCas: 0,
+    rowBytes: 0,
   };
 }
 

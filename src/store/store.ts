@@ -6,9 +6,11 @@ import type { Item, Place } from '../item.ts';
 import { CommitGroup, type CommitWaiter } from './commit-group.ts';
 import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
-import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
+import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
+import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
 import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
+import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { syncLevelLogs } from './log-sync.ts';
 import { type Level, RowBatch } from './row-batch.ts';
 import { RowScratch } from './row-scratch.ts';
@@ -36,6 +38,20 @@ const READ_NOW_BYTES = 16 * 1024;
 
 /** Bytes of rows that a scan takes from LevelDB at once: bounds what one step holds in memory and how long it takes. */
 const SCAN_BYTES = 128 * 1024;
+
+/** Bytes of an item's row besides key and value, and of a row with a key of usual length whose value lies in the value log. */
+const INLINE_ROW_BYTES = 27;
+const GUESSED_ROW_BYTES = 71;
+
+/** Bytes that parts of LevelDB take on disk, about. */
+export interface LevelUse {
+  /** Tables: rows of items. */
+  readonly items: number;
+  /** Tables: rows of the TTL index that were swept, all of them dead. */
+  readonly sweptIndex: number;
+  /** Logs: what is not in tables yet. */
+  readonly logs: number;
+}
 
 export interface StoreOptions {
   /** Bytes of LevelDB's block cache. */
@@ -102,6 +118,8 @@ export interface CommitStats {
 export class Store {
   readonly directory: string;
   readonly commits: CommitStats = { batches: 0, mutations: 0, levelBytes: 0, valueBytes: 0, syncs: 0, failures: 0, damaged: 0 };
+  /** Where rows died since the process started. */
+  readonly deadRows: DeadRows = new DeadRows();
   readonly #options: StoreOptions;
   #db: Level;
   #state: StoreState = emptyState();
@@ -230,7 +248,12 @@ export class Store {
   remove(key: string, old: Item): void {
     this.#staged.dropRecord(key);
     this.#forgetOld(key, old);
-    this.#staged.entries.set(key, null);
+    const { entries } = this.#staged;
+    const before = entries.size;
+    entries.set(key, null);
+    // What was only staged never gets a row; the mark that deletes it gets one in any case.
+    const dead = entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
+    this.deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
     this.#staged.bytes += key.length;
     this.#changed();
   }
@@ -404,6 +427,18 @@ export class Store {
     return this.#segments;
   }
 
+  /** Bytes of values in use in segments, with their heads. */
+  get liveValueBytes(): number {
+    let bytes = 0;
+    for (const [, use] of this.#segments.entries()) bytes += use.liveBytes;
+    return bytes;
+  }
+
+  /** The rest of the segments. */
+  get deadValueBytes(): number {
+    return Math.max(0, this.#values.bytes - this.liveValueBytes);
+  }
+
   /** Segments that only wait for a sync to be removed. */
   get emptySegments(): number {
     return this.#empty.size;
@@ -449,9 +484,18 @@ export class Store {
     await this.#db.compactRange(itemKey(from ?? ''), to === undefined ? Buffer.from([ITEM + 1]) : itemKey(to));
   }
 
-  async compactItems(prefix: string = ''): Promise<void> {
-    const start = itemKey(prefix);
-    await this.#db.compactRange(start, prefixEnd(start) ?? Buffer.from([ITEM + 1]));
+  /** LevelDB's tables that hold items, from its newest level to its oldest. */
+  itemTables(): LevelTable[] {
+    return readLevelTables(this.#db.getProperty('leveldb.sstables'));
+  }
+
+  /** Bytes of tables: of items, and of the part of the index that is swept; and bytes of LevelDB's logs. */
+  async levelUse(): Promise<LevelUse> {
+    // In this order: what goes from a log into a table meanwhile is counted twice rather than not at all.
+    const logs = await this.#bytesOfFiles((name) => name.endsWith('.log'));
+    const items = await this.#db.approximateSize(itemKey(''), Buffer.from([ITEM + 1]));
+    const sweptIndex = await this.#db.approximateSize(dueFrom(0), dueFrom(this.#state.indexFloor));
+    return { items, sweptIndex, logs };
   }
 
   /**
@@ -483,9 +527,14 @@ export class Store {
   }
 
   /** Bytes of LevelDB's files. */
-  async levelDiskBytes(): Promise<number> {
+  levelDiskBytes(): Promise<number> {
+    return this.#bytesOfFiles(() => true);
+  }
+
+  async #bytesOfFiles(counts: (name: string) => boolean): Promise<number> {
     let bytes = 0;
     for (const name of await readdir(this.directory)) {
+      if (!counts(name)) continue;
       try {
         const info = await stat(join(this.directory, name));
         if (info.isFile()) bytes += info.size;
@@ -546,6 +595,7 @@ export class Store {
     for (const [id, use] of segments.entries()) {
       if (use.liveItems <= 0) segments.forget(id);
     }
+    if (state.rowBytes === 0) state.rowBytes = guessRowBytes(state, segments);
     // All at once: commands go on while this is read.
     const { cas } = this.#state;
     if (row !== undefined || cas > 0) state.cas = Math.max(cas, state.cas) + CAS_JUMP;
@@ -577,7 +627,11 @@ export class Store {
     if (old !== undefined) this.#forgetOld(key, old);
     this.#state.items++;
     this.#state.bytes += key.length + item.length;
-    this.#staged.entries.set(key, item);
+    this.#state.rowBytes += itemRowBytes(key, item);
+    const { entries } = this.#staged;
+    const before = entries.size;
+    entries.set(key, item);
+    if (old !== undefined && entries.size > before) this.deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
     this.#staged.bytes += key.length + item.length;
     if (item.expiresAt !== 0 && !sameBucket(old, item)) {
       const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
@@ -592,6 +646,7 @@ export class Store {
   #forgetOld(key: string, old: Item): void {
     this.#state.items--;
     this.#state.bytes -= key.length + old.length;
+    this.#state.rowBytes -= itemRowBytes(key, old);
     if (old.place !== undefined && this.#segments.drop(old.place.segment, old.place.size)) this.#emptied(old.place.segment);
   }
 
@@ -744,6 +799,17 @@ export class Store {
 function withValue(item: Item, value: Buffer | undefined, place: Place | undefined): Item {
   const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
   return { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place };
+}
+
+/** For a store of a version that did not count them. */
+function guessRowBytes({ items, bytes }: StoreState, segments: SegmentTable): number {
+  let outside = 0;
+  let outsideBytes = 0;
+  for (const [, use] of segments.entries()) {
+    outside += use.liveItems;
+    outsideBytes += use.liveBytes - use.liveItems * RECORD_HEAD_BYTES;
+  }
+  return Math.max(0, bytes - outsideBytes + (items - outside) * INLINE_ROW_BYTES + outside * GUESSED_ROW_BYTES);
 }
 
 function sameBucket(old: Item | undefined, item: Item): boolean {

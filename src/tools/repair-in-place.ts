@@ -4,6 +4,7 @@ import type { Item } from '../item.ts';
 import { encodeUriText } from '../protocol/uri-key.ts';
 import { prepareDirectory } from '../store/directory.ts';
 import { dueRowKey, packKeys, readDueRowKey } from '../store/due-row.ts';
+import { itemRowBytes } from '../store/item-row.ts';
 import { itemPages } from '../store/item-pages.ts';
 import { DUE, ITEM, itemKey, META, SEGMENT, STATE_KEY } from '../store/keys.ts';
 import { type Level, RowBatch } from '../store/row-batch.ts';
@@ -90,7 +91,7 @@ class Rebuild {
     this.#reader = reader;
     this.#lost = lost;
     this.#progress = progress;
-    this.#state = { ...reader.state, items: 0, bytes: 0, indexEntries: 0, indexFloor: 0 };
+    this.#state = { ...reader.state, items: 0, bytes: 0, rowBytes: 0, indexEntries: 0, indexFloor: 0 };
   }
 
   async run(): Promise<Omit<RebuildReport, 'lost' | 'level_repaired'>> {
@@ -135,6 +136,7 @@ class Rebuild {
     const state = this.#state;
     state.items++;
     state.bytes += key.length + item.length;
+    state.rowBytes += itemRowBytes(key, item);
     state.cas = Math.max(state.cas, item.cas);
     if (item.place !== undefined) {
       this.#segments.add(item.place.segment, item.place.size, item.expiresAt);
