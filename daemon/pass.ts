@@ -1,9 +1,11 @@
 import type { Work } from './stats.ts';
-import type { IndexState, ReapReport } from './target.ts';
+import type { CompactReport, IndexState, ReapReport } from './target.ts';
 
 /** What one round did. */
 export interface Round {
   readonly report: ReapReport;
+  /** What was compacted, by a pass that does that: the server's other threads did it, so the time it took holds nobody up. */
+  readonly compacted?: CompactReport;
   /** Entries or items that the server looked at, matching or not: what the round cost. */
   readonly entries: number;
   /** False when the pass is at its end. */

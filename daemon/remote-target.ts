@@ -6,8 +6,8 @@ import { DEFAULT_LIMITS, formatAddress, LineClient, type Address, type LineClien
 import { LinkError, reasonOf } from './link-error.ts';
 import type { Link } from './link.ts';
 import { addReports, NOTHING_REAPED } from './reap-report.ts';
-import { isEnd, isSingle, parseDue, parseItems, parseKeys, parseReaped, parseState, parseStats } from './replies.ts';
-import type { DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './target.ts';
+import { isEnd, isSingle, parseCompacted, parseDue, parseItems, parseKeys, parseReaped, parseState, parseStats } from './replies.ts';
+import type { CompactReport, DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './target.ts';
 
 /** Rows that one `expire reap` may name. */
 const MAX_ROWS = 64;
@@ -103,6 +103,11 @@ export class RemoteTarget implements SweepTarget, Link {
   async evict(bytes: number): Promise<ReapReport> {
     const client = await this.#connected();
     return parseReaped(await client.request(`expire evict ${bytes}`, isSingle));
+  }
+
+  async compact(): Promise<CompactReport> {
+    const client = await this.#connected();
+    return parseCompacted(await client.request('expire compact', isSingle));
   }
 
   async list(query: ListQuery): Promise<ItemList> {

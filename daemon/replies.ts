@@ -1,7 +1,7 @@
 import { decodeUriKey } from '../src/protocol/uri-key.ts';
 import { shorten } from './line-client.ts';
 import { LinkError } from './link-error.ts';
-import type { DueList, DueRow, IndexState, ItemList, ListedItem, ReapReport } from './target.ts';
+import type { CompactReport, DueList, DueRow, IndexState, ItemList, ListedItem, ReapReport } from './target.ts';
 
 /*
  * The replies of the server's control commands (docs/protocol.md), as lines without their ends:
@@ -10,6 +10,7 @@ import type { DueList, DueRow, IndexState, ItemList, ListedItem, ReapReport } fr
  *   expire due            ROW <id> <deadline> <entries> …     END <seen> <next|->
  *   expire keys           KEY <key> …                         END
  *   expire list           ITEM <key> <cas> <expiresAt> <storedAt> <length> …  END <next|->
+ *   expire compact        COMPACTED <ranges> <bytes>
  *   expire reap, remove   REAPED <scanned> <deleted> <bytes> <stale> <changed>
  *
  * Keys are URI-encoded. Anything else is a `bad_reply`: better to stop than to delete on a guess.
@@ -51,6 +52,8 @@ export function parseState(lines: readonly string[]): IndexState {
     busyMs: read('busy_ms'),
     // A server of an older version does not say.
     evictBytes: stats.has('evict_bytes') ? read('evict_bytes') : 0,
+    deadBytes: stats.has('dead_bytes') ? read('dead_bytes') : 0,
+    compactBytes: stats.has('compact_bytes') ? read('compact_bytes') : 0,
   };
 }
 
@@ -108,6 +111,13 @@ export function parseReaped(lines: readonly string[]): ReapReport {
     stale: count(words[4], line),
     changed: count(words[5], line),
   };
+}
+
+export function parseCompacted(lines: readonly string[]): CompactReport {
+  const line = lines[0] ?? '';
+  const words = line.split(' ');
+  if (words[0] !== 'COMPACTED' || words.length !== 3) throw unexpected(line);
+  return { runs: count(words[1], line), bytes: count(words[2], line) };
 }
 
 function unexpected(line: string): LinkError {

@@ -1,6 +1,6 @@
 import type { Link } from './link.ts';
 import type { Pace } from './pace.ts';
-import type { IndexState, ReapReport } from './target.ts';
+import type { CompactReport, IndexState, ReapReport } from './target.ts';
 
 /** What one finished or interrupted sweep did. */
 export interface SweepSummary {
@@ -30,7 +30,7 @@ export interface SweepSummary {
 }
 
 /** Which part of the work a report belongs to. */
-export type Work = 'expired' | 'removed' | 'evicted';
+export type Work = 'expired' | 'removed' | 'evicted' | 'compacted';
 
 /** Seconds by which the oldest index entry is overdue; 0 when nothing is. */
 export function lagSeconds(state: IndexState): number {
@@ -49,6 +49,8 @@ export class SweepStats {
   #stale = 0;
   #bytes = 0;
   #changed = 0;
+  #compactions = 0;
+  #compactedBytes = 0;
   #state: IndexState | undefined;
   #last: SweepSummary | undefined;
   #lastAt = 0;
@@ -67,7 +69,12 @@ export class SweepStats {
     this.#changed += report.changed;
     if (work === 'expired') this.#expired += report.deleted;
     else if (work === 'removed') this.#removed += report.deleted;
-    else this.#evicted += report.deleted;
+    else if (work === 'evicted') this.#evicted += report.deleted;
+  }
+
+  addCompaction({ runs, bytes }: CompactReport): void {
+    this.#compactions += runs;
+    this.#compactedBytes += bytes;
   }
 
   addSweep(summary: SweepSummary, unixSeconds: number): void {
@@ -104,6 +111,9 @@ export class SweepStats {
       ['stale_entries_dropped', this.#stale],
       ['items_changed', this.#changed],
       ['bytes_reclaimed', this.#bytes],
+      ['compactions', this.#compactions],
+      ['compacted_bytes', this.#compactedBytes],
+      ['dead_bytes', this.#state?.deadBytes ?? 0],
       ['oldest_overdue_seconds', this.#state === undefined ? 0 : lagSeconds(this.#state)],
       ['index_entries', this.#state?.entries ?? 0],
       ['last_sweep_at', this.#lastAt],

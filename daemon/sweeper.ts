@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { backOffMs } from './back-off.ts';
 import type { Clock } from './clock.ts';
+import { CompactPass } from './compact-pass.ts';
 import { deleting, type Disposal } from './disposal.ts';
 import { DuePass } from './due-pass.ts';
 import { EvictPass } from './evict-pass.ts';
@@ -50,6 +51,8 @@ export interface SweeperOptions {
 interface Cost {
   readonly entries: number;
   readonly durationMs: number;
+  /** Other threads of the server did it, so its duration is no strain. */
+  readonly isBeside?: boolean;
 }
 
 /**
@@ -138,7 +141,8 @@ export class Sweeper {
       for (let more = true; more && !signal.aborted; ) {
         const roundMs = clock.nowMs();
         const round = await pass.round(this.#limit);
-        cost = { entries: round.entries, durationMs: clock.nowMs() - roundMs };
+        cost = { entries: round.entries, durationMs: clock.nowMs() - roundMs, isBeside: round.compacted !== undefined };
+        if (round.compacted !== undefined) stats.addCompaction(round.compacted);
         tally.addRound(pass.work, round.report);
         stats.addRound(pass.work, round.report);
         more = round.more;
@@ -184,7 +188,7 @@ export class Sweeper {
     return this.#state;
   }
 
-  #pace({ entries, durationMs }: Cost, more: boolean, isUrgent: boolean): Pace {
+  #pace({ entries, durationMs, isBeside = false }: Cost, more: boolean, isUrgent: boolean): Pace {
     const state = this.#known();
     const isIndexSwept = this.#passes.some((pass) => pass.work === 'expired');
     const pace = nextPace(
@@ -193,7 +197,7 @@ export class Sweeper {
         entries,
         durationMs,
         // Looking up keys one by one takes long and holds nobody up: it is many small requests.
-        idleTripMs: this.#options.disposal?.deletes === false ? durationMs : this.#idleTripMs,
+        idleTripMs: isBeside || this.#options.disposal?.deletes === false ? durationMs : this.#idleTripMs,
         more,
         lagMs: isUrgent ? Number.POSITIVE_INFINITY : lagSeconds(state) * 1000,
         untilDueMs:
@@ -272,7 +276,7 @@ function passesFor({ target, settings, disposal = deleting(target) }: SweeperOpt
   if (prefix !== undefined) return [listPass];
   const passes: Pass[] = [new DuePass(target, disposal)];
   if (olderThanDays !== undefined) passes.push(listPass);
-  // What is only looked at is not evicted.
-  if (disposal.deletes) passes.push(new EvictPass(target));
+  // What is only looked at is neither evicted nor compacted.
+  if (disposal.deletes) passes.push(new EvictPass(target), new CompactPass(target));
   return passes;
 }

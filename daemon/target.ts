@@ -1,5 +1,6 @@
 /** The contract between the sweeper and what it sweeps; its home is beside the checks that keep it. */
 export type {
+  CompactReport,
   DueList,
   DueRow,
   IndexState,

@@ -11,7 +11,7 @@ const LIMIT_MAX = 10_000;
 const ROWS_MAX = 64;
 
 const USAGE =
-  'CLIENT_ERROR usage: expire [state | due LIMIT [AFTER] | keys ROW | reap SEEN ROW... | evict BYTES | list LIMIT AFTER|- BEFORE|0 [PREFIX] | remove KEY CAS EXPIRES ... | report NAME VALUE ... | delete PREFIX | jobs | hotkeys | dump [PREFIX]]\r\n';
+  'CLIENT_ERROR usage: expire [state | due LIMIT [AFTER] | keys ROW | reap SEEN ROW... | evict BYTES | compact | list LIMIT AFTER|- BEFORE|0 [PREFIX] | remove KEY CAS EXPIRES ... | report NAME VALUE ... | delete PREFIX | jobs | hotkeys | dump [PREFIX]]\r\n';
 
 /** What control commands do besides sweeping. */
 export interface ControlTools {
@@ -72,6 +72,8 @@ export class Control {
         return this.#reap(rest);
       case 'evict':
         return this.#evict(rest);
+      case 'compact':
+        return rest.length === 0 ? this.#compact() : USAGE;
       case 'list':
         return this.#list(rest);
       case 'remove':
@@ -93,7 +95,8 @@ export class Control {
     const state = await this.#target.state();
     return (
       `STAT entries ${state.entries}\r\nSTAT oldest_deadline ${state.oldestDeadline}\r\n` +
-      `STAT now ${state.now}\r\nSTAT busy_ms ${Math.round(state.busyMs)}\r\nSTAT evict_bytes ${state.evictBytes ?? 0}\r\nEND\r\n`
+      `STAT now ${state.now}\r\nSTAT busy_ms ${Math.round(state.busyMs)}\r\nSTAT evict_bytes ${state.evictBytes ?? 0}\r\n` +
+      `STAT dead_bytes ${state.deadBytes ?? 0}\r\nSTAT compact_bytes ${state.compactBytes ?? 0}\r\nEND\r\n`
     );
   }
 
@@ -120,6 +123,11 @@ export class Control {
     const count = wholeNumber(bytes, Number.MAX_SAFE_INTEGER);
     if (count === undefined || count === 0 || more.length > 0) return USAGE;
     return reaped((await this.#target.evict?.(count)) ?? { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 });
+  }
+
+  async #compact(): Promise<string> {
+    const { runs, bytes } = (await this.#target.compact?.()) ?? { runs: 0, bytes: 0 };
+    return `COMPACTED ${runs} ${bytes}\r\n`;
   }
 
   async #list([limit, after, before, prefix, ...more]: string[]): Promise<string> {

@@ -284,6 +284,7 @@ class TugelaServer implements RunningServer {
       verbosity: () => this.#verbosity,
       expiry: () => upkeep.target.reported,
       expiryAge: () => upkeep.target.reportAge,
+      deadRowBytes: () => upkeep.deadRowBytes(),
       upkeep: () => upkeep.stats(),
       now: () => this.#clock.now(),
     });

@@ -43,6 +43,8 @@ export interface StatsSources {
   expiry(): ReadonlyMap<string, string>;
   /** Seconds since then. */
   expiryAge(): number;
+  /** Bytes on disk of dead rows, an estimate. */
+  deadRowBytes(): Promise<number>;
   /** Upkeep in the background: names and values for `stats storage`. */
   upkeep(): [string, string | number][];
   now(): number;
@@ -303,17 +305,19 @@ export class Stats {
     const { counters, residency } = cache;
     const values = store.values.stats();
     const levelBytes = await store.levelDiskBytes();
-    let liveValueBytes = 0;
-    for (const [, use] of store.segments.entries()) liveValueBytes += use.liveBytes;
+    const deadRowBytes = await this.#sources.deadRowBytes();
+    const { liveValueBytes, deadValueBytes } = store;
     const gets = counters.get_hits + counters.get_misses + counters.touch_hits + counters.touch_misses;
     return [
       ['items', state.items],
       ['live_bytes', state.bytes],
+      ['dead_bytes', deadRowBytes + deadValueBytes],
       ['disk_bytes', levelBytes + values.bytes],
       ['level_disk_bytes', levelBytes],
+      ['level_dead_bytes', deadRowBytes],
       ['value_disk_bytes', values.bytes],
       ['value_live_bytes', liveValueBytes],
-      ['value_dead_bytes', Math.max(0, values.bytes - liveValueBytes)],
+      ['value_dead_bytes', deadValueBytes],
       ['value_segments', values.segments],
       ['value_segments_empty', store.emptySegments],
       ...levelStats(store.levelStats()),

@@ -129,6 +129,11 @@ export class ValueLog {
     return this.#segments.get(id)?.sealed ?? true;
   }
 
+  /** Bytes at which a segment is full. */
+  get segmentBytes(): number {
+    return this.#segmentBytes;
+  }
+
   /** Closes a segment to further records. */
   seal(id: number): void {
     for (const [kind, segment] of this.#active) {

@@ -6,8 +6,8 @@ const STEP_ITEMS = 256;
 
 /**
  * Deletes what flush_all made dead, in the background, in steps that each wait for their commit. The
- * watermark alone hides flushed items; this only gives their space back. Interrupted by the end of the
- * process it starts again: what is already deleted costs little.
+ * watermark alone hides flushed items; this only makes dead weight of them, which the collector and compaction
+ * give back. Interrupted by the end of the process it starts again: what is already deleted costs little.
  */
 export class FlushReclaim {
   readonly #residency: Residency;
@@ -44,7 +44,6 @@ export class FlushReclaim {
         this.#store.changeState({ flushDone: upTo });
         await this.#store.committed();
         await this.#store.sync();
-        await this.#store.compactItems();
       }
     } finally {
       this.#running = false;

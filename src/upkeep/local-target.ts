@@ -5,7 +5,8 @@ import type { Item } from '../item.ts';
 import type { Store } from '../store/store.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
 import type { Evictor } from './evictor.ts';
-import type { DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './sweep-target.ts';
+import type { RowCompactor } from './row-compactor.ts';
+import type { CompactReport, DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './sweep-target.ts';
 
 /** Keys whose state is loaded at once: bounds what one step holds up. */
 const STEP_KEYS = 256;
@@ -19,14 +20,16 @@ export class LocalTarget implements SweepTarget {
   readonly #store: Store;
   readonly #busyMs: () => number;
   readonly #evictor: Evictor | undefined;
+  readonly #compactor: RowCompactor | undefined;
   #reported: ReadonlyMap<string, string> = new Map();
   #reportedAt = 0;
   #entriesDropped = 0;
   #reaping: Promise<unknown> = Promise.resolve();
 
-  /** `evictor` = who evicts, if anything is to be. */
-  constructor(cache: Cache, store: Store, busyMs: () => number, evictor?: Evictor) {
+  /** `evictor` = who evicts, if anything is to be; `compactor` = who knows what is dead. */
+  constructor(cache: Cache, store: Store, busyMs: () => number, evictor?: Evictor, compactor?: RowCompactor) {
     this.#evictor = evictor;
+    this.#compactor = compactor;
     this.#cache = cache;
     this.#residency = cache.residency;
     this.#store = store;
@@ -44,12 +47,14 @@ export class LocalTarget implements SweepTarget {
   }
 
   async state(): Promise<IndexState> {
+    const weight = await this.#compactor?.weigh();
     return {
       entries: this.#store.state.indexEntries,
       oldestDeadline: await this.#store.oldestDeadline(),
       now: this.#cache.now(),
       busyMs: this.#busyMs(),
       evictBytes: Math.round(this.#evictor?.excess ?? 0),
+      ...(weight === undefined ? {} : { deadBytes: weight.dead + this.#store.deadValueBytes, compactBytes: weight.worth }),
     };
   }
 
@@ -57,6 +62,10 @@ export class LocalTarget implements SweepTarget {
     if (this.#evictor === undefined || this.#evictor.excess === 0) return { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 };
     const done = await this.#evictor.evict(bytes, new AbortController().signal);
     return { scanned: done.scanned, deleted: done.evicted, bytes: done.bytes, stale: done.dead, changed: done.kept };
+  }
+
+  async compact(): Promise<CompactReport> {
+    return (await this.#compactor?.step()) ?? { runs: 0, bytes: 0 };
   }
 
   async due(limit: number, after?: string): Promise<DueList> {

@@ -9,8 +9,6 @@ const STEP_ITEMS = 128;
 const JOBS_MAX = 1000;
 /** Jobs that are over and still shown. */
 const FINISHED_SHOWN = 16;
-/** Items deleted after which the range of a job is compacted: their tombstones would slow scans down. */
-const COMPACT_AFTER_ITEMS = 50_000;
 /** Longest rest between two steps, in milliseconds. */
 const REST_MAX_MS = 100;
 
@@ -182,7 +180,6 @@ export class PrefixDelete {
     this.#jobs.delete(number);
     this.#current = undefined;
     this.#finished = [...this.#finished, { number, prefix, deleted, bytes, state: 'done' as const }].slice(-FINISHED_SHOWN);
-    if (deleted >= COMPACT_AFTER_ITEMS) await this.#store.compactItems(prefix);
   }
 }
 

@@ -13,8 +13,8 @@ export interface WalkedRecord {
   readonly record: Buffer;
 }
 
-/** The records of a segment in their order, some at a time. Ends early at what cannot be read. */
-export async function* recordsOf(values: ValueLog, id: number): AsyncGenerator<readonly WalkedRecord[], void, undefined> {
+/** The records of a segment in their order, up to `batch` at a time. Ends early at what cannot be read. */
+export async function* recordsOf(values: ValueLog, id: number, batch: number = BATCH_RECORDS): AsyncGenerator<readonly WalkedRecord[], void, undefined> {
   let at = values.firstRecord;
   while (at < values.size(id)) {
     let chunk = await values.scan(id, at, CHUNK_BYTES);
@@ -26,7 +26,7 @@ export async function* recordsOf(values: ValueLog, id: number): AsyncGenerator<r
     for (let head = readRecordHead(chunk, 0); head !== undefined && used + head.size <= chunk.length; head = readRecordHead(chunk, used)) {
       records.push({ key: head.key, offset: at + used, record: chunk.subarray(used, used + head.size) });
       used += head.size;
-      if (records.length < BATCH_RECORDS) continue;
+      if (records.length < batch) continue;
       yield records;
       records = [];
     }

@@ -70,6 +70,18 @@ export interface IndexState {
   readonly busyMs: number;
   /** Bytes that should be evicted now to stay below the limit on disk; 0 or undefined = none. */
   readonly evictBytes?: number;
+  /** Bytes on disk of dead rows and values, an estimate; undefined = not known. */
+  readonly deadBytes?: number;
+  /** Of these, bytes of dead rows whose compaction pays now; 0 or undefined = none. */
+  readonly compactBytes?: number;
+}
+
+/** What one step of compaction came to. */
+export interface CompactReport {
+  /** Ranges compacted: 1, or 0 when none pays or another step is under way. */
+  readonly runs: number;
+  /** Bytes given back to the file system. */
+  readonly bytes: number;
 }
 
 /**
@@ -90,6 +102,8 @@ export interface SweepTarget {
   remove(items: readonly ListedItem[]): Promise<ReapReport>;
   /** Evicts what was not read lately until so many bytes came free, in one step at least. Absent where nothing is ever evicted. */
   evict?(bytes: number): Promise<ReapReport>;
+  /** Compacts one range of LevelDB, where it pays most. Absent where nobody knows what is dead. */
+  compact?(): Promise<CompactReport>;
   /** Hands the daemon's own stats to the server, which shows them in `stats expire`. */
   report(stats: ReadonlyMap<string, string>): Promise<void>;
   close(): Promise<void>;

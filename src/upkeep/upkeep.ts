@@ -7,6 +7,7 @@ import type { Evictor } from './evictor.ts';
 import { FlushReclaim } from './flush-reclaim.ts';
 import { LocalTarget } from './local-target.ts';
 import { PrefixDelete, type PrefixJob } from './prefix-delete.ts';
+import { RowCompactor } from './row-compactor.ts';
 import type { SweepTarget } from './sweep-target.ts';
 import { ValueCollector } from './value-collector.ts';
 
@@ -22,6 +23,8 @@ const EMPTY_SEGMENTS_MAX = 4;
 const FULL_SAID_MS = 60_000;
 /** Seconds after its last report for which a daemon is taken to be there: it reports every 5 s. */
 const DAEMON_REPORTS_SECONDS = 10;
+/** Lateness of the event loop, in milliseconds, up to which the server counts as calm: half of what strains the daemon. */
+const CALM_MS = 5;
 
 /** One sweep of the TTL index until nothing is due; the policy is the expiry daemon's. */
 export type Sweep = (target: SweepTarget, signal: AbortSignal) => Promise<void>;
@@ -43,7 +46,7 @@ export interface UpkeepOptions {
 
 /**
  * All that the server does by itself: timed syncs, sweeps in this process, reclaiming what was flushed,
- * rewriting half-dead value segments, and opening the store anew after a failed write.
+ * rewriting half-dead value segments, compacting dead rows where no daemon asks for it, and opening the store anew after a failed write.
  */
 export class Upkeep {
   readonly target: LocalTarget;
@@ -51,6 +54,7 @@ export class Upkeep {
   readonly #flush: FlushReclaim;
   readonly #prefixes: PrefixDelete;
   readonly #collector: ValueCollector;
+  readonly #compactor: RowCompactor;
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #delay = monitorEventLoopDelay({ resolution: 10 });
@@ -73,10 +77,11 @@ export class Upkeep {
   constructor(options: UpkeepOptions) {
     this.#options = options;
     const { cache, store } = options;
-    this.target = new LocalTarget(cache, store, () => this.#busyMs, options.evicts === false ? undefined : options.evictor);
+    this.#compactor = new RowCompactor(store);
+    this.target = new LocalTarget(cache, store, () => this.#busyMs, options.evicts === false ? undefined : options.evictor, this.#compactor);
     this.#flush = new FlushReclaim(cache.residency, store);
     this.#prefixes = new PrefixDelete(cache.residency, store);
-    this.#collector = new ValueCollector(cache.residency, store);
+    this.#collector = new ValueCollector(cache.residency, store, () => this.#busyMs);
     this.#syncDue = performance.now() + options.syncEvery * 1000;
     // The first sweep comes at once: what became due while the server was down is swept then.
     this.#sweepDue = performance.now();
@@ -144,6 +149,11 @@ export class Upkeep {
     return { running: this.#sweeping, started: this.#sweeps };
   }
 
+  /** Bytes on disk of dead rows, an estimate. */
+  async deadRowBytes(): Promise<number> {
+    return (await this.#compactor.weigh()).dead;
+  }
+
   /** Names and values for `stats storage`. */
   stats(): [string, string | number][] {
     return [
@@ -158,6 +168,10 @@ export class Upkeep {
       ['value_gc_running', this.#collector.running ? 1 : 0],
       ['value_gc_segments', this.#collector.done.segments],
       ['value_gc_bytes_copied', this.#collector.done.bytes],
+      ['value_gc_bytes_given_back', this.#collector.done.freed],
+      ['compaction_running', this.#compactor.running ? 1 : 0],
+      ['compactions', this.#compactor.done.runs],
+      ['compacted_bytes', this.#compactor.done.bytes],
       ['store_reopens', this.#reopens],
       ...this.#evictionStats(),
       ['loop_delay_ms', this.#busyMs.toFixed(1)],
@@ -214,6 +228,7 @@ export class Upkeep {
       this.#track(store.sync(), 'sync failed');
     }
     this.#tendDisk();
+    this.#compact();
     if (expireEvery > 0 && time >= this.#sweepDue) {
       this.#sweepDue = time + expireEvery * 1000;
       this.startSweep();
@@ -226,8 +241,20 @@ export class Upkeep {
     if (evictor === undefined) return;
     this.#track(evictor.measure(), 'measuring the store failed');
     if (evicts === false || evictor.running || evictor.excess === 0) return;
-    const hasDaemon = this.target.reported.size > 0 && this.target.reportAge <= DAEMON_REPORTS_SECONDS;
-    if (!hasDaemon || evictor.used > evictor.budget.high) this.#evict();
+    if (!this.#hasDaemon || evictor.used > evictor.budget.high) this.#evict();
+  }
+
+  /** Compacts a range if that pays, the server is calm, and no daemon asks for it. */
+  #compact(): void {
+    if (this.#hasDaemon || this.#busyMs > CALM_MS || this.#compactor.running) return;
+    this.#track(
+      this.#compactor.step().then(() => undefined),
+      'compacting failed',
+    );
+  }
+
+  get #hasDaemon(): boolean {
+    return this.target.reported.size > 0 && this.target.reportAge <= DAEMON_REPORTS_SECONDS;
   }
 
   #evict(): void {

@@ -1,12 +1,26 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Residency } from '../cache/residency.ts';
 import type { Store } from '../store/store.ts';
 import { valueOfRecord } from '../store/value-record.ts';
+import { RestWatch } from './rest-watch.ts';
 import { recordsOf } from './segment-walk.ts';
 
 /** A segment is rewritten when at least this share of it is dead: half makes each byte be copied about once. */
 const DEAD_SHARE = 0.5;
+/** The same when nothing more dies: four bytes copied for one gained, but only this once. */
+const DEAD_SHARE_AT_REST = 0.2;
+/** Dead bytes from which a segment that is still being filled is closed and rewritten, as a share of a full one. */
+const OPEN_DEAD_SHARE = 1 / 16;
 /** Seconds: a segment whose values all expire within this time is left to expire. */
 const SOON = 120;
+/** Milliseconds by which the event loop is late when the server is busy. */
+const BUSY_MS = 10;
+/** Records looked at in one step, and so the most that clients wait for. */
+const STEP_RECORDS = 128;
+/** Longest rest between two steps, in milliseconds. */
+const REST_MAX_MS = 1000;
+/** Times as much dead as alive at which the disk comes first: the collector then works half of the time, however busy the server. */
+const DEAD_MAX = 2;
 
 /**
  * Gives back the space of dead values in segments of the value log that still hold live ones: copies
@@ -16,13 +30,17 @@ const SOON = 120;
 export class ValueCollector {
   readonly #residency: Residency;
   readonly #store: Store;
+  readonly #busyMs: (() => number) | undefined;
+  readonly #rest = new RestWatch();
   #running = false;
-  /** Since the process started: segments rewritten, bytes copied. */
-  readonly done: { segments: number; bytes: number } = { segments: 0, bytes: 0 };
+  /** Since the process started: segments rewritten, bytes copied, and bytes given back by that. */
+  readonly done: { segments: number; bytes: number; freed: number } = { segments: 0, bytes: 0, freed: 0 };
 
-  constructor(residency: Residency, store: Store) {
+  /** `busyMs` = by how much the event loop was late lately; without it nobody else is there, and it never rests. */
+  constructor(residency: Residency, store: Store, busyMs?: () => number) {
     this.#residency = residency;
     this.#store = store;
+    this.#busyMs = busyMs;
   }
 
   get running(): boolean {
@@ -32,12 +50,14 @@ export class ValueCollector {
   /** The segment that gives back most, or undefined when none is worth it. */
   candidate(now: number): number | undefined {
     const { values, segments } = this.#store;
+    const isAtRest = this.#rest.note(this.#store.liveValueBytes, values.bytes, performance.now());
     let best: number | undefined;
-    let bestShare = DEAD_SHARE;
+    let bestShare = isAtRest ? DEAD_SHARE_AT_REST : DEAD_SHARE;
     for (const id of values.ids()) {
       const size = values.size(id);
       const use = segments.use(id);
-      if (!values.isSealed(id) || use.liveItems <= 0 || use.latestExpiry <= now + SOON) continue;
+      if (use.liveItems <= 0 || use.latestExpiry <= now + SOON) continue;
+      if (!values.isSealed(id) && size - use.liveBytes < OPEN_DEAD_SHARE * values.segmentBytes) continue;
       const share = 1 - use.liveBytes / size;
       if (share >= bestShare) {
         best = id;
@@ -54,11 +74,15 @@ export class ValueCollector {
     try {
       for (let id = this.candidate(now()); id !== undefined && !signal.aborted; id = this.candidate(now())) {
         const before = this.#store.segments.use(id).liveBytes;
+        const size = this.#store.values.size(id);
+        const copied = this.done.bytes;
+        if (!this.#store.values.isSealed(id)) this.#store.values.seal(id);
         await this.#rewrite(id, signal);
         await this.#store.sync();
         this.done.segments++;
         // A damaged record hides what follows it; do not come back to such a segment for ever.
         if (this.#store.segments.use(id).liveBytes >= before) return;
+        this.done.freed += Math.max(0, size - (this.done.bytes - copied));
       }
     } finally {
       this.#running = false;
@@ -66,7 +90,10 @@ export class ValueCollector {
   }
 
   async #rewrite(id: number, signal: AbortSignal): Promise<void> {
-    for await (const records of recordsOf(this.#store.values, id)) {
+    // What is on its way to the segment must be there to be seen.
+    if (this.#store.hasPending) await this.#store.committed();
+    let began = performance.now();
+    for await (const records of recordsOf(this.#store.values, id, STEP_RECORDS)) {
       if (signal.aborted) return;
       await this.#residency.withKnown(
         records.map(({ key }) => key),
@@ -82,6 +109,25 @@ export class ValueCollector {
         },
       );
       if (this.#store.hasPending) await this.#store.committed();
+      // The rest of it is dead.
+      if (this.#store.segments.use(id).liveItems <= 0) return;
+      if (this.#busyMs !== undefined) await restFor(this.#restMs(this.#busyMs() / BUSY_MS, performance.now() - began), signal);
+      began = performance.now();
     }
+  }
+
+  /** How long to rest after so many milliseconds of work: clients come first, and nothing is lost by waiting while the disk has room. */
+  #restMs(strain: number, workMs: number): number {
+    const isDiskFirst = this.#store.deadValueBytes > DEAD_MAX * this.#store.liveValueBytes;
+    if (strain <= 0.5 || isDiskFirst) return Math.min(REST_MAX_MS, workMs);
+    return Math.min(REST_MAX_MS, workMs * 3 * Math.max(1, strain));
+  }
+}
+
+async function restFor(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }

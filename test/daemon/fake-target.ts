@@ -1,4 +1,5 @@
 import type {
+  CompactReport,
   DueList,
   IndexState,
   ItemList,
@@ -27,6 +28,8 @@ export class FakeTarget implements SweepTarget {
   busyMs = 0;
   /** Bytes that should be evicted; an item of ten goes at a time. */
   evictBytes = 0;
+  /** Dead bytes that compaction is worth; ten go at a time. */
+  compactBytes = 0;
   readonly items = new Map<string, StoredItem>();
   rows: IndexRow[] = [];
   readonly calls: string[] = [];
@@ -59,6 +62,8 @@ export class FakeTarget implements SweepTarget {
       now: this.now,
       busyMs: this.busyMs,
       evictBytes: this.evictBytes,
+      deadBytes: this.compactBytes + 5,
+      compactBytes: this.compactBytes,
     }));
   }
 
@@ -69,6 +74,14 @@ export class FakeTarget implements SweepTarget {
       this.items.delete(oldest);
       this.evictBytes = Math.max(0, this.evictBytes - 10);
       return { scanned: 2, deleted: 1, bytes: 10, stale: 0, changed: 1 };
+    });
+  }
+
+  compact(): Promise<CompactReport> {
+    return this.#answer('compact', () => {
+      const bytes = Math.min(10, this.compactBytes);
+      this.compactBytes -= bytes;
+      return { runs: bytes > 0 ? 1 : 0, bytes };
     });
   }
 

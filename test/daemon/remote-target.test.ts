@@ -66,7 +66,7 @@ describe.each([
 
   it('reads the state', async () => {
     answer = () => STATE;
-    expect(await remote().state()).toEqual({ entries: 7, oldestDeadline: 90, now: 100, busyMs: 1.5, evictBytes: 0 });
+    expect(await remote().state()).toEqual({ entries: 7, oldestDeadline: 90, now: 100, busyMs: 1.5, evictBytes: 0, deadBytes: 0, compactBytes: 0 });
     expect(server.lines).toEqual(['expire state']);
   });
 

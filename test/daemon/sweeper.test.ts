@@ -372,3 +372,57 @@ describe('a server near its limit on disk', () => {
     expect(target.keyNames()).toEqual(['old']);
   });
 });
+
+describe('a server with dead rows', () => {
+  it('is told to compact while it pays, after all other work', async () => {
+    target.store(names('due', 3), target.now - 1);
+    target.store(names('old', 2), 0);
+    target.evictBytes = 10;
+    target.compactBytes = 25;
+    expect(await sweeper().sweepOnce(never)).toMatchObject({ expired: 3, evicted: 1, bytes: 3 * 17 + 10 });
+    expect(target.calls.filter((call) => call === 'compact')).toHaveLength(3);
+    expect(target.calls.indexOf('compact')).toBeGreaterThan(target.calls.findIndex((call) => call.startsWith('evict')));
+    expect(Object.fromEntries(stats.entries())).toMatchObject({ compactions: '3', compacted_bytes: '25', dead_bytes: '5' });
+  });
+
+  it('is left alone while it is busy, and asked again when it is not', async () => {
+    target.compactBytes = 25;
+    target.busyMs = 11;
+    await sweeper().sweepOnce(never);
+    expect(target.calls).not.toContain('compact');
+    target.busyMs = 0;
+    await sweeper().sweepOnce(never);
+    expect(target.compactBytes).toBe(0);
+  });
+
+  it('is asked no more once it becomes busy', async () => {
+    target.compactBytes = 100;
+    target.before = (call) => {
+      if (call === 'compact') target.busyMs = 40;
+    };
+    await sweeper().sweepOnce(never);
+    expect(target.calls.filter((call) => call === 'compact')).toHaveLength(1);
+    expect(target.compactBytes).toBe(90);
+  });
+
+  it('rests between two steps as after other work, whatever a step takes', async () => {
+    target.compactBytes = 20;
+    target.before = (call) => {
+      if (call === 'compact') clock.ms += 200;
+    };
+    const abort = new AbortController();
+    clock.onPause = () => {
+      if (target.compactBytes === 0) abort.abort();
+    };
+    await sweeper().run(abort.signal);
+    // A quarter of the time, although 200 ms of work in the server's own thread would be strain.
+    expect(clock.pauses[0]).toBe(600);
+  });
+
+  it('is left alone by sweeps that only look, or under a prefix', async () => {
+    target.compactBytes = 25;
+    await sweeper({}, { disposal: previewing(target, () => Promise.resolve()) }).sweepOnce(never);
+    await sweeper({ prefix: Buffer.from('p') }).sweepOnce(never);
+    expect(target.compactBytes).toBe(25);
+  });
+});
