@@ -31,13 +31,18 @@ export class ValueCollector {
   readonly #residency: Residency;
   readonly #store: Store;
   readonly #busyMs: (() => number) | undefined;
+  readonly #restFor: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly #rest = new RestWatch();
   #running = false;
   /** Since the process started: segments rewritten, bytes copied, and bytes given back by that. */
   readonly done: { segments: number; bytes: number; freed: number } = { segments: 0, bytes: 0, freed: 0 };
 
-  /** `busyMs` = by how much the event loop was late lately; without it nobody else is there, and it never rests. */
-  constructor(residency: Residency, store: Store, busyMs?: () => number) {
+  /**
+   * `busyMs` = by how much the event loop was late lately; without it nobody else is there, and it never rests. `rest` waits for so
+   * many milliseconds, or less when the signal aborts.
+   */
+  constructor(residency: Residency, store: Store, busyMs?: () => number, rest: (ms: number, signal: AbortSignal) => Promise<void> = restFor) {
+    this.#restFor = rest;
     this.#residency = residency;
     this.#store = store;
     this.#busyMs = busyMs;
@@ -109,9 +114,9 @@ export class ValueCollector {
         },
       );
       if (this.#store.hasPending) await this.#store.committed();
-      // The rest of it is dead.
+      if (this.#busyMs !== undefined) await this.#restFor(this.#restMs(this.#busyMs() / BUSY_MS, performance.now() - began), signal);
+      // What follows is dead.
       if (this.#store.segments.use(id).liveItems <= 0) return;
-      if (this.#busyMs !== undefined) await restFor(this.#restMs(this.#busyMs() / BUSY_MS, performance.now() - began), signal);
       began = performance.now();
     }
   }

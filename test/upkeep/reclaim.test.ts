@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FlushReclaim } from '../../src/upkeep/flush-reclaim.ts';
 import { ValueCollector } from '../../src/upkeep/value-collector.ts';
 import { bytesOf } from '../support/build-item.ts';
@@ -107,5 +107,69 @@ describe('ValueCollector', () => {
     }
     await open.close();
     await checkStore(open.directory);
+  });
+
+  /** A segment that is full with 64 values, so that what is dead in one is easily told. */
+  const SMALL_SEGMENT = 64 * 1100;
+
+  /** Stores values of 1000 bytes and deletes some of them again. */
+  async function fillAndDelete(open: OpenCache, count: number, isDeleted: (i: number) => boolean): Promise<void> {
+    for (let i = 0; i < count; i++) await open.set(`k${i}`, bytesOf(1000, i));
+    await open.store.committed();
+    for (let i = 0; i < count; i++) if (isDeleted(i)) await open.delete(`k${i}`);
+    await open.store.committed();
+  }
+
+  it('closes a segment that is still being filled when much of it is dead', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
+    await fillAndDelete(open, 40, (i) => i % 10 !== 0);
+    const collector = new ValueCollector(open.residency, open.store);
+    await collector.run(now(open), never);
+    expect(collector.done.segments).toBe(1);
+    expect(collector.done.freed).toBeGreaterThan(36_000);
+    expect(open.store.values.bytes).toBeLessThan(6000);
+    expect((await open.get('k30'))!.equals(bytesOf(1000, 30))).toBe(true);
+    await open.close();
+    await checkStore(open.directory);
+  });
+
+  it('leaves a segment that is still being filled alone while little of it is dead', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
+    await fillAndDelete(open, 4, (i) => i < 3);
+    expect(new ValueCollector(open.residency, open.store).candidate(open.clock.now())).toBeUndefined();
+    await open.close();
+  });
+
+  it('is content with a fifth dead once nothing dies any more', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
+    await fillAndDelete(open, 200, (i) => i % 4 === 0);
+    const collector = new ValueCollector(open.residency, open.store);
+    const clock = vi.spyOn(performance, 'now');
+    clock.mockReturnValue(1000);
+    expect(collector.candidate(open.clock.now())).toBeUndefined();
+    clock.mockReturnValue(31_000);
+    expect(collector.candidate(open.clock.now())).toBeDefined();
+    clock.mockRestore();
+    await open.close();
+  });
+
+  it('rests after each step, for a second while the server is very busy, unless the disk comes first', async () => {
+    const rests = async (busyMs: number, isDead: (i: number) => boolean): Promise<number[]> => {
+      const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
+      await fillAndDelete(open, 64 * 3, isDead);
+      const pauses: number[] = [];
+      const rest = (ms: number): Promise<void> => Promise.resolve(void pauses.push(ms));
+      await new ValueCollector(open.residency, open.store, () => busyMs, rest).run(now(open), never);
+      await open.close();
+      await checkStore(open.directory);
+      return pauses;
+    };
+    const busy = await rests(1_000_000, (i) => i % 8 < 4);
+    expect(busy.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(busy)).toEqual(new Set([1000]));
+    const calm = await rests(0, (i) => i % 8 < 4);
+    expect(calm.every((ms) => ms > 0 && ms < 1000)).toBe(true);
+    const full = await rests(1_000_000, (i) => i % 8 < 7);
+    expect(full[0]).toBeLessThan(1000);
   });
 });
