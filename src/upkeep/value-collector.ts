@@ -114,19 +114,26 @@ export class ValueCollector {
         },
       );
       if (this.#store.hasPending) await this.#store.committed();
-      if (this.#busyMs !== undefined) await this.#restFor(this.#restMs(this.#busyMs() / BUSY_MS, performance.now() - began), signal);
+      if (this.#busyMs !== undefined) await this.#restFor(restMs(this.#busyMs(), performance.now() - began, this.#isDiskFirst()), signal);
       // What follows is dead.
       if (this.#store.segments.use(id).liveItems <= 0) return;
       began = performance.now();
     }
   }
 
-  /** How long to rest after so many milliseconds of work: clients come first, and nothing is lost by waiting while the disk has room. */
-  #restMs(strain: number, workMs: number): number {
-    const isDiskFirst = this.#store.deadValueBytes > DEAD_MAX * this.#store.liveValueBytes;
-    if (strain <= 0.5 || isDiskFirst) return Math.min(REST_MAX_MS, workMs);
-    return Math.min(REST_MAX_MS, workMs * 3 * Math.max(1, strain));
+  #isDiskFirst(): boolean {
+    return this.#store.deadValueBytes > DEAD_MAX * this.#store.liveValueBytes;
   }
+}
+
+/**
+ * Milliseconds to rest after `workMs` of work: clients come first, and nothing is lost by waiting while the disk has room. `busyMs` =
+ * by how much the event loop was late lately.
+ */
+export function restMs(busyMs: number, workMs: number, isDiskFirst: boolean): number {
+  const strain = busyMs / BUSY_MS;
+  const share = strain <= 0.5 || isDiskFirst ? 1 : 3 * Math.max(1, strain);
+  return Math.min(REST_MAX_MS, workMs * share);
 }
 
 async function restFor(ms: number, signal: AbortSignal): Promise<void> {
