@@ -51,6 +51,8 @@ export interface EvictReport {
   dead: number;
   /** Bytes that the evicted and dead ones took. */
   bytes: number;
+  /** Bytes of values that were copied to be kept. */
+  keptBytes: number;
 }
 
 /**
@@ -227,6 +229,7 @@ export class Evictor {
             left -= record.length;
             kept += record.length;
             report.kept++;
+            report.keptBytes += record.length;
           }
         },
       );
@@ -320,7 +323,7 @@ export class Evictor {
 }
 
 function nothing(): EvictReport {
-  return { scanned: 0, evicted: 0, kept: 0, dead: 0, bytes: 0 };
+  return { scanned: 0, evicted: 0, kept: 0, dead: 0, bytes: 0, keptBytes: 0 };
 }
 
 function add(to: EvictReport, more: EvictReport): void {
@@ -329,4 +332,5 @@ function add(to: EvictReport, more: EvictReport): void {
   to.kept += more.kept;
   to.dead += more.dead;
   to.bytes += more.bytes;
+  to.keptBytes += more.keptBytes;
 }

@@ -12,6 +12,12 @@ export interface Peer {
 export interface BenchOptions {
   /** Measure parsing and the writing of replies alone, without servers. */
   readonly micro: boolean;
+  /** Measure hit rates of eviction alone, without servers. */
+  readonly eviction: boolean;
+  /** Recorded traffic for it. */
+  readonly trace: string | undefined;
+  /** Requests of each of its workloads. */
+  readonly requests: number;
   readonly workloads: readonly Workload[];
   /** Names of the servers; undefined = all. */
   readonly servers: readonly string[] | undefined;
@@ -43,6 +49,10 @@ temporary directory, and all take turns within every round.
   --reference <name>    the server that ratios refer to (default memcached)
   --micro               parsing and writing of replies alone: no servers; of the other options only --rounds,
                         --seconds, --json and --markdown count
+  --eviction            hit rates of ways to evict from disk: no servers; of the other options only --trace,
+                        --requests, --items, --seed, --dir, --json and --markdown count
+  --trace <file>        recorded traffic for --eviction, in the format of test/trace/trace.ts
+  --requests <n>        requests of each workload of --eviction (default 1000000)
   --rounds <n>          rounds per workload; figures are medians over them (default 5; 25 with --micro)
   --seconds <s>         how long a server is measured in a round (default 4; 0.02 with --micro)
   --connections <n>     connections of the load generator (default 50)
@@ -64,6 +74,9 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   const micro = values.micro === true;
   return {
     micro,
+    eviction: values.eviction === true,
+    trace: values.trace,
+    requests: integer('requests', values.requests, 100_000_000),
     workloads: values.workloads === undefined ? workloads : list(values.workloads).map(findWorkload),
     servers: values.servers === undefined ? undefined : list(values.servers),
     peers: (values.peer ?? []).map(parsePeer),
@@ -89,6 +102,9 @@ function parse(args: readonly string[]) {
         peer: { type: 'string', multiple: true },
         reference: { type: 'string', default: 'memcached' },
         micro: { type: 'boolean' },
+        eviction: { type: 'boolean' },
+        trace: { type: 'string' },
+        requests: { type: 'string', default: '1000000' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         connections: { type: 'string', default: '50' },

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { Campaign } from './campaign.ts';
 import { allContestants, type Contestant } from './contestants.ts';
 import { describeEnvironment } from './environment.ts';
+import { runEviction } from './eviction/run-eviction.ts';
 import { runMicro } from './micro/run-micro.ts';
 import { type BenchOptions, parseOptions, usage, UsageError } from './options.ts';
 import { ProcessKeeper } from './process-keeper.ts';
@@ -56,8 +57,7 @@ async function bench(options: BenchOptions, args: readonly string[]): Promise<nu
   }
 }
 
-function benchMicro({ rounds, seconds, markdown, json }: BenchOptions, args: readonly string[]): number {
-  const result = runMicro(rounds, seconds, args);
+function write(result: { report: string; json: unknown }, { markdown, json }: BenchOptions): number {
   process.stdout.write(result.report);
   if (markdown !== undefined) writeFileSync(markdown, result.report);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(result.json, undefined, 1)}\n`);
@@ -75,7 +75,8 @@ async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(usage);
       return 0;
     }
-    if (options.micro) return benchMicro(options, args);
+    if (options.micro) return write(runMicro(options.rounds, options.seconds, args), options);
+    if (options.eviction) return write(await runEviction({ ...options, directory: options.dir, log }, args), options);
     if (!existsSync('/proc/stat')) throw new UsageError('the bench reads CPU time from /proc, which this system does not have');
     if (options.dir !== undefined) return await bench({ ...options, dir: resolve(options.dir) }, args);
     return await bench(options, args);

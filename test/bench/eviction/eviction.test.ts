@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { tempDirectory } from '../../support/temp-directory.ts';
+import { Clock, Fifo, Lru, S3Fifo, Sieve } from './item-policies.ts';
+import { footprint, itemBytes, type Policy, replay } from './policy.ts';
+import { SegmentPolicy } from './segment-policy.ts';
+import { StorePolicy } from './store-policy.ts';
+import { Kind, type Workload, zipfWorkload } from './workload.ts';
+
+const BYTES = 1000;
+/** Room for so many items. */
+const roomFor = (items: number): number => items * itemBytes(BYTES);
+
+/** Stores a, b and c, reads a, and stores d: which is missing? */
+function missingAfter(policy: Policy): number[] {
+  for (const key of [0, 1, 2]) void policy.set(key, BYTES);
+  void policy.get(0);
+  void policy.set(3, BYTES);
+  return [0, 1, 2, 3].filter((key) => policy.get(key) === false);
+}
+
+function workload(): Workload {
+  return zipfWorkload('zipf', { exponent: 0.99, items: 2000, requests: 10_000, seed: 7, valueBytes: BYTES, spread: 0 });
+}
+
+describe('ways to evict', () => {
+  it('FIFO evicts the oldest, whether read or not', () => {
+    expect(missingAfter(new Fifo(roomFor(3)))).toEqual([0]);
+  });
+
+  it.each([
+    ['LRU', new Lru(roomFor(3))],
+    ['GCLOCK', new Clock(roomFor(3))],
+    ['SIEVE', new Sieve(roomFor(3))],
+  ])('%s evicts the oldest that was not read', (_name, policy) => {
+    expect(missingAfter(policy)).toEqual([1]);
+  });
+
+  it('S3-FIFO takes what comes back into its main queue, where new items cannot displace it', () => {
+    const policy = new S3Fifo(roomFor(20));
+    policy.set(0, BYTES);
+    for (let key = 1; key <= 20; key++) policy.set(key, BYTES);
+    expect(policy.get(0)).toBe(false);
+    policy.set(0, BYTES);
+    for (let key = 100; key < 117; key++) policy.set(key, BYTES);
+    expect(policy.get(0)).toBe(true);
+  });
+
+  it.each([
+    ['FIFO', (bytes: number) => new Fifo(bytes)],
+    ['LRU', (bytes: number) => new Lru(bytes)],
+    ['GCLOCK', (bytes: number) => new Clock(bytes)],
+    ['SIEVE', (bytes: number) => new Sieve(bytes)],
+    ['S3-FIFO', (bytes: number) => new S3Fifo(bytes)],
+    ['segments', (bytes: number) => new SegmentPolicy(bytes, { countMax: 3, keptShare: 0.5, newShare: 0.3 })],
+  ])('%s keeps its bound', async (_name, make) => {
+    const policy: Policy = make(roomFor(100));
+    await replay(policy, workload());
+    let held = 0;
+    for (let key = 0; key < 2000; key++) if (await policy.get(key)) held++;
+    expect(held).toBeGreaterThan(50);
+    expect(held).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('replay()', () => {
+  it('counts gets from where counting begins, and stores what is missing', async () => {
+    const requests: Workload = {
+      name: 'short',
+      keys: 2,
+      kinds: Uint8Array.of(Kind.get, Kind.get, Kind.get, Kind.delete, Kind.get, Kind.set, Kind.get),
+      key: Uint32Array.of(0, 0, 1, 0, 0, 1, 1),
+      bytes: Uint32Array.of(BYTES, BYTES, 0, 0, BYTES, BYTES, BYTES),
+      countedFrom: 1,
+    };
+    expect(footprint(requests)).toBe(roomFor(2));
+    // Hit, nothing to be found, deleted, stored.
+    expect(await replay(new Fifo(roomFor(2)), requests)).toEqual({ hitRate: 0.5, writes: 1 });
+  });
+
+  it('gives the server itself about the hit rate of its model', async () => {
+    const requests = workload();
+    const capacity = Math.floor(footprint(requests) * 0.3);
+    const store = await StorePolicy.start(tempDirectory(), capacity);
+    const real = await replay(store, requests);
+    await store.close();
+    const model = await replay(new SegmentPolicy(capacity, { countMax: 3, keptShare: 0.5, newShare: 1 }), requests);
+    const fifo = await replay(new Fifo(capacity), requests);
+    expect(Math.abs(real.hitRate - model.hitRate)).toBeLessThan(0.04);
+    expect(real.hitRate).toBeGreaterThan(fifo.hitRate + 0.02);
+    expect(Math.abs(real.writes - model.writes)).toBeLessThan(0.3);
+  });
+});

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeEnvironment, type Environment } from '../environment.ts';
+import { Clock, Fifo, Lru, S3Fifo, Sieve, Unlimited } from './item-policies.ts';
+import { footprint, type Outcome, type Policy, replay } from './policy.ts';
+import { readRecorded } from './recorded.ts';
+import { type SegmentChoice, SegmentPolicy } from './segment-policy.ts';
+import { StorePolicy } from './store-policy.ts';
+import { type Workload, type ZipfChoice, zipfWorkload } from './workload.ts';
+
+/** What is to be measured. */
+export interface EvictionChoice {
+  readonly items: number;
+  /** Requests of each workload that is made up. */
+  readonly requests: number;
+  readonly seed: number;
+  /** Recorded traffic, if there is any. */
+  readonly trace: string | undefined;
+  /** Where stores are made; undefined = the system's directory for temporary files. */
+  readonly directory: string | undefined;
+  readonly log: (line: string) => void;
+}
+
+/** One workload in a cache of one size. */
+interface Measurement {
+  readonly workload: string;
+  /** Share of the footprint. */
+  readonly share: number;
+  /** By the policy's name. */
+  readonly outcomes: Readonly<Record<string, Outcome>>;
+}
+
+const SHARES = [0.01, 0.1, 0.3];
+const VALUE_BYTES = 1000;
+
+const itemPolicies: Readonly<Record<string, (capacity: number) => Policy>> = {
+  FIFO: (capacity) => new Fifo(capacity),
+  LRU: (capacity) => new Lru(capacity),
+  GCLOCK: (capacity) => new Clock(capacity),
+  SIEVE: (capacity) => new Sieve(capacity),
+  'S3-FIFO': (capacity) => new S3Fifo(capacity),
+};
+/** The setting that is built, and others. */
+const built: SegmentChoice = { countMax: 3, keptShare: 0.5, newShare: 1 };
+const settings: Readonly<Record<string, SegmentChoice>> = {
+  'as built': built,
+  'kept: ¼': { ...built, keptShare: 0.25 },
+  'kept: ¾': { ...built, keptShare: 0.75 },
+  'counts to 1': { ...built, countMax: 1 },
+  'counts to 7': { ...built, countMax: 7 },
+  'new: 0.1': { ...built, newShare: 0.1 },
+  'new: 0.2': { ...built, newShare: 0.2 },
+  'new: 0.3': { ...built, newShare: 0.3 },
+  'new: 0.5': { ...built, newShare: 0.5 },
+};
+
+/** Measures hit rates and bytes copied of ways to evict, and returns the report and every single figure. */
+export async function runEviction(choice: EvictionChoice, args: readonly string[]): Promise<{ report: string; json: unknown }> {
+  const directory = mkdtempSync(join(choice.directory ?? tmpdir(), 'tugela-eviction-'));
+  try {
+    const measured: Measurement[] = [];
+    for (const make of workloadsOf(choice)) {
+      const workload = make();
+      for (const share of SHARES) {
+        choice.log(`${workload.name}, ${share * 100} %`);
+        measured.push({ workload: workload.name, share, outcomes: await measure(workload, share, directory) });
+      }
+    }
+    const environment = describeEnvironment(args);
+    return { report: writeReport(measured, environment, choice), json: { environment, measured } };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function workloadsOf({ items, requests, seed, trace }: EvictionChoice): (() => Workload)[] {
+  const zipf = (name: string, choice: Partial<ZipfChoice>) => (): Workload =>
+    zipfWorkload(name, { exponent: 0.99, items, requests, seed, valueBytes: VALUE_BYTES, spread: 0, ...choice });
+  return [
+    zipf('Zipf 0.8', { exponent: 0.8 }),
+    zipf('Zipf 0.99', {}),
+    zipf('Zipf 1.2', { exponent: 1.2 }),
+    zipf('0.99, sizes differ', { spread: 1 }),
+    zipf('0.99, ¼ asked once', { once: 0.25 }),
+    zipf('0.99, scans', { scanEvery: Math.ceil(requests / 10) }),
+    zipf('0.99, drifts', { driftEvery: Math.ceil(requests / 10) }),
+    ...(trace === undefined ? [] : [() => readRecorded(trace)]),
+  ];
+}
+
+async function measure(workload: Workload, share: number, directory: string): Promise<Record<string, Outcome>> {
+  const capacity = Math.floor(footprint(workload) * share);
+  const outcomes: Record<string, Outcome> = {};
+  for (const [name, make] of Object.entries(itemPolicies)) outcomes[name] = await replay(make(capacity), workload);
+  for (const [name, setting] of Object.entries(settings)) outcomes[name] = await replay(new SegmentPolicy(capacity, setting), workload);
+  outcomes['unlimited'] = await replay(new Unlimited(), workload);
+  const store = await StorePolicy.start(directory, capacity);
+  try {
+    outcomes['tugela'] = await replay(store, workload);
+  } finally {
+    await store.close();
+  }
+  return outcomes;
+}
+
+function writeReport(measured: readonly Measurement[], environment: Environment, { items, requests }: EvictionChoice): string {
+  const head = [
+    `- Command: \`${environment.command}\``,
+    `- Date: ${environment.date}`,
+    `- Node: ${environment.node}`,
+    `- ${items} items, ${requests} requests of each workload that is made up, of which the first 40 % are not counted`,
+    '- Size: share of the bytes of all items. Figures: gets that hit, in per cent; ×: bytes written for each byte stored, where some are copied',
+    '- tugela: Cache, Store and Evictor of the server on a directory. All others are models',
+  ].join('\n');
+  const names = ['tugela', ...Object.keys(itemPolicies), 'unlimited'];
+  const others = Object.keys(settings);
+  return `${[
+    head,
+    '### Ways to evict',
+    table(names, measured, ['tugela', 'GCLOCK', 'S3-FIFO']),
+    '### Settings of eviction by segments, as a model',
+    table(others, measured, others),
+  ].join('\n\n')}\n`;
+}
+
+function table(names: readonly string[], measured: readonly Measurement[], withWrites: readonly string[]): string {
+  const rows = measured.map(({ workload, share, outcomes }) => {
+    const cells = names.map((name) => cellOf(outcomes[name], withWrites.includes(name)));
+    return `| ${workload} | ${Math.round(share * 100)} % | ${cells.join(' | ')} |`;
+  });
+  return [`| workload | size | ${names.join(' | ')} |`, `|---|--:|${'--:|'.repeat(names.length)}`, ...rows].join('\n');
+}
+
+function cellOf(outcome: Outcome | undefined, withWrites: boolean): string {
+  if (outcome === undefined) return '–';
+  const rate = (outcome.hitRate * 100).toFixed(1);
+  return withWrites ? `${rate} × ${outcome.writes.toFixed(2)}` : rate;
+}
