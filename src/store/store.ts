@@ -21,7 +21,7 @@ import { decodeState, emptyState, encodeState, type StoreState } from './state-r
 import { bucketDeadline } from './ttl-bucket.ts';
 import { BLOCK_BYTES, COMPRESSION, COPIED_VALUE_BYTES, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
 import { type RecordWrite, ValueLog } from './value-log.ts';
-import { valueKind } from './value-kind.ts';
+import { KINDS, valueKind } from './value-kind.ts';
 import { unusedHead, valueOfRecord, writeRecord } from './value-record.ts';
 
 /**
@@ -138,6 +138,8 @@ export class Store {
   readonly #slab = new Slab();
   /** Segments without live values, to be removed after the next sync. */
   readonly #empty = new Set<number>();
+  /** Segments of values that eviction kept. Known since the start: what was there before counts as new. */
+  readonly #kept = new Set<number>();
   /** Earliest deadlines of the index rows that listings under way cannot see, because they were not committed when it began. */
   readonly #listings = new Set<{ earliest: number }>();
   #syncing: Promise<void> | undefined;
@@ -221,7 +223,7 @@ export class Store {
    */
   put(key: string, old: Item | undefined, item: Item): Item {
     this.#staged.dropRecord(key);
-    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item) : withValue(item, this.#copied(item.value!), undefined);
+    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt)) : withValue(item, this.#copied(item.value!), undefined);
     this.#state.totalItems++;
     this.#stage(key, old, stored);
     return stored;
@@ -235,10 +237,15 @@ export class Store {
     this.#stage(key, old, item);
   }
 
-  /** Stages the move of a value to a new place in the value log. */
-  relocate(key: string, old: Item, value: Buffer): Item {
+  /**
+   * Stages the move of a value to a new place in the value log: among those that eviction kept (`isKept`), or among those
+   * that it has not judged. REQUIRES: the value is not inline.
+   */
+  relocate(key: string, old: Item, value: Buffer, isKept: boolean = this.isKept(old.place!.segment)): Item {
     this.#staged.dropRecord(key);
-    const { place } = this.#putRecord(key, withValue(old, value, undefined));
+    const kind = valueKind(old.storedAt, old.expiresAt);
+    const { place } = this.#putRecord(key, withValue(old, value, undefined), isKept ? KINDS + kind : kind);
+    if (isKept) this.#kept.add(place.segment);
     const item = withValue(old, undefined, place);
     this.#stage(key, old, item);
     return item;
@@ -439,6 +446,11 @@ export class Store {
     return Math.max(0, this.#values.bytes - this.liveValueBytes);
   }
 
+  /** True for a segment of values that eviction kept because they were read. */
+  isKept(segment: number): boolean {
+    return this.#kept.has(segment);
+  }
+
   /** Segments that only wait for a sync to be removed. */
   get emptySegments(): number {
     return this.#empty.size;
@@ -574,6 +586,7 @@ export class Store {
     await this.#load();
     values.close();
     this.#empty.clear();
+    this.#kept.clear();
     const failure = this.#failure;
     this.#failure = undefined;
     // What was staged since is counted in what was just replaced.
@@ -605,10 +618,10 @@ export class Store {
   }
 
   /** Gives a value a place in the value log, and stages its record. */
-  #putRecord(key: string, item: Item): Item {
+  #putRecord(key: string, item: Item, kind: number): Item & { readonly place: Place } {
     const value = item.value!;
     const size = RECORD_HEAD_BYTES + key.length + item.length;
-    const place = this.#reserve(valueKind(item.storedAt, item.expiresAt), size);
+    const place = this.#reserve(kind, size);
     this.#segments.add(place.segment, size, item.expiresAt);
     const isCopied = item.length <= COPIED_VALUE_BYTES;
     const bytes = isCopied ? this.#slab.take(size) : Buffer.allocUnsafe(size - item.length);
@@ -789,6 +802,7 @@ export class Store {
         this.#empty.delete(id);
       } else if (await this.#values.remove(id)) {
         this.#empty.delete(id);
+        this.#kept.delete(id);
         this.#segments.forget(id);
       }
     }
@@ -796,7 +810,7 @@ export class Store {
 }
 
 /** The item with another value and place. One literal, so that all items have one shape: a spread costs several times as much. */
-function withValue(item: Item, value: Buffer | undefined, place: Place | undefined): Item {
+function withValue<P extends Place | undefined>(item: Item, value: Buffer | undefined, place: P): Item & { readonly place: P } {
   const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
   return { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place };
 }

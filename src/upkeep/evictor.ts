@@ -15,6 +15,12 @@ const STEPS_PER_RANGE = 64;
 const KEPT_SHARE = 0.5;
 /** The same while the server has to hurry. At the very limit nothing is kept. */
 const KEPT_SHARE_IN_HURRY = 0.2;
+/**
+ * The segments of what was never judged are asked first while they have this share of the bytes: most items are read soon
+ * or not at all, and those that were kept once are not displaced by them. Less would serve steady traffic a little better,
+ * but give items too little time to be read once what is popular changes (docs/expiry.md, "Hit rates").
+ */
+const NEW_SHARE = 0.3;
 /** Bytes staged and not committed above which it waits. */
 const PENDING_BYTES = 4 * 2 ** 20;
 /** Bytes of empty segments that are given back together: that takes an fsync. */
@@ -58,9 +64,10 @@ export interface EvictReport {
 /**
  * Keeps the store below a limit on its bytes on disk, by giving up what was not read lately:
  *
- * - Values in segments: the oldest segment goes. What of it was read since it was written or last judged is copied to
- *   the end, as much as half of it; the rest is evicted with the file, so space comes back at once and nothing is left
- *   to compact. This is FIFO with reinsertion (GCLOCK) in units of a segment.
+ * - Values in segments: a segment goes as a whole. What of it was read since it was written or last judged is copied to
+ *   the segments of what was kept, as much as half of it; the rest is evicted with the file, so space comes back at once
+ *   and nothing is left to compact. The oldest segment of what is new goes while there is enough of that, else the
+ *   oldest of what was kept: two queues as in S3-FIFO, each FIFO with reinsertion (GCLOCK), in units of a segment.
  * - Items in LevelDB's rows: a hand goes over the keys in their order, evicts what was not read since it came by last,
  *   and leaves alone what was stored since this lap began. Where it was, the range is compacted.
  *
@@ -168,7 +175,7 @@ export class Evictor {
   async #step(report: EvictReport, signal: AbortSignal): Promise<number> {
     const values = this.#deps.store.values.bytes;
     const rows = this.#rowBytes();
-    const segment = this.#oldestSegment();
+    const segment = this.#nextSegment();
     const areRowsWorthIt = rows > ROWS_SHARE_MIN * (values + rows);
     if (segment !== undefined && (!areRowsWorthIt || this.#fromValues / values <= this.#fromRows / rows)) {
       const freed = await this.#evictSegment(segment, report, signal);
@@ -189,11 +196,15 @@ export class Evictor {
   }
 
   /** The segment to go next. With none full, the largest that is being filled: values of one kind alone may exceed a small limit. */
-  #oldestSegment(): number | undefined {
-    const { values, segments } = this.#deps.store;
+  #nextSegment(): number | undefined {
+    const { store } = this.#deps;
+    const { values, segments } = store;
     // What is empty and only waits to be removed has nothing more to give.
     const ids = values.ids().filter((id) => !this.#stuck.has(id) && segments.use(id).liveItems > 0);
-    const oldest = ids.filter((id) => values.isSealed(id)).toSorted((a, b) => a - b)[0];
+    const sealed = ids.filter((id) => values.isSealed(id)).toSorted((a, b) => a - b);
+    const bytesOfNew = ids.reduce((sum, id) => (store.isKept(id) ? sum : sum + values.size(id)), 0);
+    const isNewFirst = bytesOfNew >= NEW_SHARE * values.bytes;
+    const oldest = sealed.find((id) => store.isKept(id) !== isNewFirst) ?? sealed[0];
     if (oldest !== undefined) return oldest;
     const largest = ids.toSorted((a, b) => values.size(b) - values.size(a))[0];
     if (largest === undefined) return undefined;
@@ -225,7 +236,7 @@ export class Evictor {
               this.#giveUp(key, item, now, report);
               continue;
             }
-            residency.moved(key, store.relocate(key, item, value));
+            residency.moved(key, store.relocate(key, item, value, true));
             left -= record.length;
             kept += record.length;
             report.kept++;

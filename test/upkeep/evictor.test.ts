@@ -85,6 +85,18 @@ describe('Evictor on values in segments', () => {
     await checkStore(open.directory);
   });
 
+  it('asks what is new before what it kept once', async () => {
+    const { open, evictor, evicted } = await start();
+    await fill(open, 'k', 100, LARGE);
+    await open.get('k002');
+    await evictor.evict(1, NOBODY);
+    await fill(open, 'n', 100, LARGE);
+    while (!evicted.includes('n050')) await evictor.evict(1, NOBODY);
+    expect(await present(open, 'k', 100)).toEqual([2]);
+    await open.close();
+    await checkStore(open.directory);
+  });
+
   it('gives back at least half of a segment, however much of it is read', async () => {
     const { open, evictor } = await start();
     await fill(open, 'k', 100, LARGE);

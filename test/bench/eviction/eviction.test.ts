@@ -83,7 +83,7 @@ describe('replay()', () => {
     const store = await StorePolicy.start(tempDirectory(), capacity);
     const real = await replay(store, requests);
     await store.close();
-    const model = await replay(new SegmentPolicy(capacity, { countMax: 3, keptShare: 0.5, newShare: 1 }), requests);
+    const model = await replay(new SegmentPolicy(capacity, { countMax: 3, keptShare: 0.5, newShare: 0.3 }), requests);
     const fifo = await replay(new Fifo(capacity), requests);
     expect(Math.abs(real.hitRate - model.hitRate)).toBeLessThan(0.04);
     expect(real.hitRate).toBeGreaterThan(fifo.hitRate + 0.02);

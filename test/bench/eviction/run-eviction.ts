@@ -42,7 +42,7 @@ const itemPolicies: Readonly<Record<string, (capacity: number) => Policy>> = {
   'S3-FIFO': (capacity) => new S3Fifo(capacity),
 };
 /** The setting that is built, and others. */
-const built: SegmentChoice = { countMax: 3, keptShare: 0.5, newShare: 1 };
+const built: SegmentChoice = { countMax: 3, keptShare: 0.5, newShare: 0.3 };
 const settings: Readonly<Record<string, SegmentChoice>> = {
   'as built': built,
   'kept: ¼': { ...built, keptShare: 0.25 },
@@ -51,8 +51,8 @@ const settings: Readonly<Record<string, SegmentChoice>> = {
   'counts to 7': { ...built, countMax: 7 },
   'new: 0.1': { ...built, newShare: 0.1 },
   'new: 0.2': { ...built, newShare: 0.2 },
-  'new: 0.3': { ...built, newShare: 0.3 },
   'new: 0.5': { ...built, newShare: 0.5 },
+  'one queue': { ...built, newShare: 1 },
 };
 
 /** Measures hit rates and bytes copied of ways to evict, and returns the report and every single figure. */
