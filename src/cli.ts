@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { backupCommand, restoreCommand } from './cli/backup.ts';
 import { deleteCommand } from './cli/delete.ts';
 import { expireCommand } from './cli/expire.ts';
 import { keysCommand } from './cli/keys.ts';
@@ -10,7 +11,7 @@ import { topCommand } from './cli/top.ts';
 import { packageVersion } from './version.ts';
 
 const status = await runProgram(process.argv.slice(2), {
-  commands: [serveCommand(), expireCommand(), storeCommand(), keysCommand(), deleteCommand(), topCommand()],
+  commands: [serveCommand(), expireCommand(), backupCommand(), restoreCommand(), storeCommand(), keysCommand(), deleteCommand(), topCommand()],
   rawCommands: [memcachedCommand],
   version: packageVersion(),
   environment: process.env,

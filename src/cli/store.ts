@@ -2,8 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Address } from '../../daemon/line-client.ts';
 import { socketPath, text, type ValueType, wholeNumber } from '../config/value-type.ts';
 import { TugelaError } from '../errors.ts';
-import { decodeUriKey } from '../protocol/uri-key.ts';
 import { CommandGroup } from './command-group.ts';
+import { storePrefixOption } from './store-prefix.ts';
 
 /** Words that options were given as, after parsing. */
 interface ServerOptions {
@@ -75,7 +75,7 @@ function dumpCommand(): Command {
     .description('write all live items to stdout or a file')
     .argument('[dir]', 'the directory; or name a running server')
     .addOption(new Option('-o, --output <file>', 'write to this file, which appears when it is complete').argParser(parser(text('a path'))))
-    .addOption(prefixOption())
+    .addOption(storePrefixOption())
     .addOption(new Option('-z, --gzip', 'compress'));
   return addServerOptions(command).action(async (dir: string | undefined, given: DumpOptions) => {
     const source = sourceOf(command, dir, given);
@@ -90,7 +90,7 @@ function loadCommand(): Command {
     .usage('[options] <dir> [file]\n       tugela-ts store load --host <host> [options] [file]')
     .argument('[words...]', 'the directory, made if missing, unless a server is named; and the dump, stdin if absent or -')
     .addOption(new Option('--merge', 'into a directory that is not empty; items of the dump replace those of the same key'))
-    .addOption(prefixOption())
+    .addOption(storePrefixOption())
     .addOption(jsonOption());
   return addServerOptions(command).action(async (words: string[], given: LoadOptions) => {
     const isServer = namesServer(command);
@@ -139,16 +139,6 @@ function addServerOptions(command: Command): Command {
 
 function jsonOption(): Option {
   return new Option('--json', 'one JSON object instead of lines');
-}
-
-function prefixOption(): Option {
-  return new Option('-p, --prefix <prefix>', 'only keys that begin so; percent-encoded, as in a dump')
-    .default('', 'all keys')
-    .argParser((word) => {
-      const prefix = decodeUriKey(word);
-      if (prefix === undefined) throw new InvalidArgumentError('Allowed are 1 to 250 bytes, blanks and control bytes as %XX.');
-      return prefix.toString('latin1');
-    });
 }
 
 function namesServer(command: Command): boolean {

@@ -44,22 +44,24 @@ export async function verify(directory: string, json: boolean, shown: number): P
 
 /** Writes a dump of a directory or of a running server. */
 export async function dump(source: string | Address, { prefix, output }: { prefix: string; output: OutputChoice }): Promise<void> {
-  let lost: number;
-  if (typeof source === 'string') {
-    const encoder = new DumpEncoder();
-    await withReader(source, async (reader) => {
-      const now = systemClock.now();
-      const shown = progress('dumping', prefix === '' ? reader.state.items : undefined);
-      const chunks = dumpItems(reader, { prefix, now, flushCas: reader.flushedUpTo(now) }, encoder);
-      await writeOutput(shownOf(chunks, encoder, shown), output);
-    });
-    lost = encoder.lost;
-  } else {
-    const reader = new DumpReader();
-    await writeOutput(dumpServer(source, prefix, reader, progress('dumping')), output);
-    lost = reader.lost;
+  if (typeof source !== 'string') {
+    await dumpOfServer(source, prefix, output);
+    return;
   }
-  if (lost > 0) throw new TugelaError('TUGELA_STORE_CORRUPT', `Dumped all but ${lost} items, which are damaged; the dump names them in lines LOST`);
+  const encoder = new DumpEncoder();
+  await withReader(source, async (reader) => {
+    const now = systemClock.now();
+    const shown = progress('dumping', prefix === '' ? reader.state.items : undefined);
+    const chunks = dumpItems(reader, { prefix, now, flushCas: reader.flushedUpTo(now) }, encoder);
+    await writeOutput(shownOf(chunks, encoder, shown), output);
+  });
+  refuseLost(encoder.lost);
+}
+
+/** Writes a dump of a running server to a file and says how much it is; to stdout it says nothing. */
+export async function backUp(address: Address, { prefix, output }: { prefix: string; output: OutputChoice }): Promise<void> {
+  const { items, bytes } = await dumpOfServer(address, prefix, output);
+  if (output.path !== undefined) await print(formatLines({ items, bytes }));
 }
 
 /** Loads a dump into a directory or a running server. */
@@ -94,6 +96,17 @@ export async function repair(directory: string, into: string | undefined, fromVa
 /** Gives back the space of what is dead in a stopped store. */
 export async function compact(directory: string, json: boolean): Promise<void> {
   await printReport({ ...(await compactStore(directory, () => systemClock.now())) }, undefined, json);
+}
+
+async function dumpOfServer(address: Address, prefix: string, output: OutputChoice): Promise<DumpReader> {
+  const reader = new DumpReader();
+  await writeOutput(dumpServer(address, prefix, reader, progress('dumping')), output);
+  refuseLost(reader.lost);
+  return reader;
+}
+
+function refuseLost(lost: number): void {
+  if (lost > 0) throw new TugelaError('TUGELA_STORE_CORRUPT', `Dumped all but ${lost} items, which are damaged; the dump names them in lines LOST`);
 }
 
 async function withReader(directory: string, work: (reader: StoreReader) => Promise<void>): Promise<void> {

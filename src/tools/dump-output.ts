@@ -36,12 +36,17 @@ export async function writeOutput(chunks: AsyncIterable<Buffer>, { path, gzip }:
   }
 }
 
+/** Where a dump is written until it is complete. Of this process: two that dump to one name must not write to one file. */
+export function partialOf(path: string): string {
+  return `${path}.${process.pid}.partial`;
+}
+
 async function writeFile(streams: (NodeJS.ReadableStream | NodeJS.ReadWriteStream)[], path: string): Promise<void> {
   if (await isSpecial(path)) {
     await pipeline([...streams, createWriteStream(path)]);
     return;
   }
-  const partial = `${path}.partial`;
+  const partial = partialOf(path);
   try {
     await pipeline([...streams, createWriteStream(partial, { mode: 0o600, flush: true })]);
     await rename(partial, path);
