@@ -86,6 +86,11 @@ export class Cache {
   observer: CacheObserver | undefined = undefined;
   /** Whether there is room for another item of so many bytes; undefined = always. Asked before each store. */
   hasRoom: ((bytes: number) => boolean) | undefined = undefined;
+  /**
+   * Asked before a store is executed: true = there is no room for so many bytes just now, and `done` is called, within a bounded
+   * time, when the store is to be tried. Undefined = stores never wait for room.
+   */
+  holdForRoom: ((bytes: number, done: () => void) => boolean) | undefined = undefined;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #maxItemSize: number;

@@ -129,7 +129,9 @@ export class Connection implements Session, CommitWaiter {
   #answered = 0;
   /** True for a storage command that only waits to be refused. */
   #tooLarge = false;
-  #waiting: 'nothing' | 'load' | 'commit' | 'drain' | 'later' | 'turn' | 'watch' = 'nothing';
+  /** True once the command that is next has waited for room: then it is executed, and refused if there still is none. */
+  #hasWaited = false;
+  #waiting: 'nothing' | 'load' | 'room' | 'commit' | 'drain' | 'later' | 'turn' | 'watch' = 'nothing';
   /** True once it is only there to receive log lines. */
   #watching = false;
   /** Told when the client has read what a stream waits for, or is gone. */
@@ -337,6 +339,7 @@ export class Connection implements Session, CommitWaiter {
         const command: Command | undefined = this.#command;
         if (command === undefined) continue;
         if (context.store.failure !== undefined && this.#dropFailed()) continue;
+        if (this.#value !== undefined && context.cache.holdForRoom !== undefined && this.#holdForRoom(this.#value.length)) break;
         if (context.trace !== undefined && this.#answered === 0) context.trace(this, command);
         const before = out.length;
         let stagedNow = false;
@@ -354,6 +357,7 @@ export class Connection implements Session, CommitWaiter {
           if (context.sample !== undefined && !this.#tooLarge) context.sample(command);
           this.#command = undefined;
           this.#value = undefined;
+          this.#hasWaited = false;
           this.#answered = 0;
           if (this.#tooLarge) {
             this.#tooLarge = false;
@@ -411,7 +415,7 @@ export class Connection implements Session, CommitWaiter {
           break;
         }
       }
-      if (this.#waiting === 'nothing' || this.#waiting === 'load' || this.#waiting === 'later') this.#finish(staged);
+      if (this.#waiting === 'nothing' || this.#waiting === 'load' || this.#waiting === 'room' || this.#waiting === 'later') this.#finish(staged);
       if (this.#command !== undefined) {
         this.#command = detach(dialect, this.#command);
         if (this.#isValueBorrowed && this.#value !== undefined) this.#value = Buffer.from(this.#value);
@@ -524,12 +528,26 @@ export class Connection implements Session, CommitWaiter {
     });
   }
 
+  /** Has a store wait, once, while there is no room for its value and some is being made. False when it is not to wait. */
+  #holdForRoom(bytes: number): boolean {
+    if (this.#hasWaited) return false;
+    const isHeld = this.#context.cache.holdForRoom?.(bytes, () => {
+      this.#waiting = 'nothing';
+      this.#resume();
+    });
+    if (isHeld !== true) return false;
+    this.#hasWaited = true;
+    this.#waiting = 'room';
+    return true;
+  }
+
   /** Answers a command whose keys could not be read. */
   #failCommand(dialect: Dialect, error: Error): void {
     const command = this.#command;
     this.#context.onFault(this, error);
     this.#command = undefined;
     this.#value = undefined;
+    this.#hasWaited = false;
     this.#answered = 0;
     if (command === undefined) return;
     if (this.#tooLarge) this.#skip = command.length + dialect.trailer;
@@ -542,6 +560,8 @@ export class Connection implements Session, CommitWaiter {
     const answer = (reply: Buffer): void => {
       this.#waiting = 'nothing';
       this.#command = undefined;
+      this.#value = undefined;
+      this.#hasWaited = false;
       if (this.#closed) return;
       this.#reply(reply);
       this.#resume();

@@ -234,6 +234,7 @@ class TugelaServer implements RunningServer {
     if (evictor !== undefined) {
       await evictor.measure(true);
       cache.hasRoom = (bytes) => upkeep.hasRoom(bytes);
+      cache.holdForRoom = (bytes, done) => upkeep.holdForRoom(bytes, done);
     }
     const hotKeys = new HotKeys(lengthsIn(residency), (isOn) => {
       if (this.#context !== undefined) this.#context.sample = isOn ? (command) => hotKeys.note(command) : undefined;

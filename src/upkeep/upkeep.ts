@@ -7,6 +7,7 @@ import type { Evictor } from './evictor.ts';
 import { FlushReclaim } from './flush-reclaim.ts';
 import { LocalTarget } from './local-target.ts';
 import { PrefixDelete, type PrefixJob } from './prefix-delete.ts';
+import { RoomQueue } from './room-queue.ts';
 import { RowCompactor } from './row-compactor.ts';
 import type { SweepTarget } from './sweep-target.ts';
 import { ValueCollector } from './value-collector.ts';
@@ -55,6 +56,7 @@ export class Upkeep {
   readonly #prefixes: PrefixDelete;
   readonly #collector: ValueCollector;
   readonly #compactor: RowCompactor;
+  readonly #room = new RoomQueue((bytes) => this.#fits(bytes));
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #delay = monitorEventLoopDelay({ resolution: 10 });
@@ -123,11 +125,10 @@ export class Upkeep {
    * next look.
    */
   hasRoom(bytes: number): boolean {
-    const { evictor, evicts, logger } = this.#options;
+    const { evictor, logger } = this.#options;
     if (evictor === undefined) return true;
     const { used, budget } = evictor;
-    if (evicts !== false && used > budget.high && !evictor.running) this.#evict();
-    if (used + bytes < budget.full) {
+    if (this.#fits(bytes)) {
       this.#isFull = false;
       return true;
     }
@@ -142,6 +143,17 @@ export class Upkeep {
       }
     }
     return false;
+  }
+
+  /**
+   * Holds a store back while there is no room for its bytes and eviction may make some; `done` is called when it is time to
+   * ask again. False when it is not held.
+   */
+  holdForRoom(bytes: number, done: () => void): boolean {
+    const { evictor, evicts, store } = this.#options;
+    if (evictor === undefined || evicts === false || store.failure !== undefined) return false;
+    // What exceeds the limit by itself never fits.
+    return bytes < evictor.budget.full && this.#room.hold(bytes, done);
   }
 
   /** Whether a sweep in this process is under way, and how many were started. */
@@ -190,6 +202,8 @@ export class Upkeep {
       ['disk_refuse_from_bytes', Math.round(budget.full)],
       ['disk_full', this.#isFull ? 1 : 0],
       ['disk_times_full', this.#timesFull],
+      ['disk_stores_waiting', this.#room.waiting],
+      ['disk_stores_held', this.#room.held],
       ['eviction_running', evictor.running ? 1 : 0],
       ['evicted_total', store.state.evicted],
       ['eviction_scanned', done.scanned],
@@ -203,6 +217,7 @@ export class Upkeep {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#delay.disable();
+    this.#room.stop();
     this.#abort.abort();
     await Promise.allSettled(this.#running);
   }
@@ -233,6 +248,14 @@ export class Upkeep {
       this.#sweepDue = time + expireEvery * 1000;
       this.startSweep();
     }
+  }
+
+  #fits(bytes: number): boolean {
+    const { evictor, evicts } = this.#options;
+    if (evictor === undefined) return true;
+    const { used, budget } = evictor;
+    if (evicts !== false && used > budget.high && !evictor.running) this.#evict();
+    return used + bytes < budget.full;
   }
 
   /** Evicts if the limit is near, and no daemon does. */
