@@ -1,9 +1,16 @@
 import type { Item, Place } from '../item.ts';
+import type { RowSnapshot } from './row-snapshot.ts';
 import type { RecordWrite } from './value-log.ts';
 
 /** Who is told when what it staged is in the log, or that it is not. */
 export interface CommitWaiter {
   committed(error: Error | undefined): void;
+}
+
+/** Who is handed all rows as they are when a group is written, to count them. */
+export interface CountWaiter {
+  begun(snapshot: RowSnapshot): void;
+  failed(error: Error): void;
 }
 
 /**
@@ -21,6 +28,7 @@ export class CommitGroup {
   /** Index and job rows that change: a new value, or undefined to delete. */
   readonly dueRows: { key: Buffer; value: Buffer | undefined }[] = [];
   readonly waiters: CommitWaiter[] = [];
+  readonly countWaiters: CountWaiter[] = [];
   /** Bytes of keys and values staged, for back-pressure. */
   bytes = 0;
   /** Mutations staged, coalesced ones included. */

@@ -5,6 +5,7 @@
  *     state   := "m" "state"                             -> state-row.ts
  *     hand    := "m" "hand"                              the key that eviction has come to
  *     job     := "m" "job" number(u64 BE)                -> job-row.ts
+ *     quota   := "m" "quota" prefix                      -> quota-row.ts
  *     segment := "s" page(u32 BE)                        -> segment-table.ts
  *     due     := "t" deadline(u32 BE) shift(u8) number(u64 BE)  -> due-row.ts
  *

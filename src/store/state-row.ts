@@ -29,12 +29,14 @@ export interface StoreState {
   expired: number;
   /** Bytes of keys and values of items deleted by sweeps and flushes. */
   reclaimedBytes: number;
-  /** Items evicted to make room on disk. */
+  /** Items evicted to make room on disk or under a prefix. */
   evicted: number;
   /** Items with a higher cas unique were stored after the hand of eviction began its lap: this lap leaves them alone. */
   handCas: number;
   /** Bytes of keys and values of the LevelDB rows of these items: what is alive in its tables. */
   rowBytes: number;
+  /** 1 = who wrote this keeps quota rows up to date. A version that does not know them does not write the field. */
+  keepsQuotas: number;
 }
 
 /** The fields in their order on disk, 64-bit floats, little endian. Append only. */
@@ -55,6 +57,7 @@ const FIELDS = [
   'evicted',
   'handCas',
   'rowBytes',
+  'keepsQuotas',
 ] as const satisfies readonly (keyof StoreState)[];
 
 export function emptyState(): StoreState {
@@ -75,6 +78,7 @@ export function emptyState(): StoreState {
     evicted: 0,
     handCas: 0,
     rowBytes: 0,
+    keepsQuotas: 0,
   };
 }
 

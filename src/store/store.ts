@@ -4,6 +4,7 @@ import { ClassicLevel } from 'classic-level';
 import { messageOf, TugelaError } from '../errors.ts';
 import type { Item, Place } from '../item.ts';
 import { CommitGroup, type CommitWaiter } from './commit-group.ts';
+import { type CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
 import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
@@ -12,8 +13,10 @@ import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOf
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { syncLevelLogs } from './log-sync.ts';
+import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
 import { type Level, RowBatch } from './row-batch.ts';
 import { RowScratch } from './row-scratch.ts';
+import { RowSnapshot } from './row-snapshot.ts';
 import { SegmentTable } from './segment-table.ts';
 import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
@@ -69,6 +72,8 @@ export interface StoreOptions {
   readonly tableBytes?: number | undefined;
   /** Do not make a store where there is none. */
   readonly mustExist?: boolean;
+  /** Prefixes (latin1) whose items are counted; undefined = those that the store counts already. */
+  readonly countedPrefixes?: readonly string[] | undefined;
 }
 
 /** An index row whose bucket is over. */
@@ -124,6 +129,8 @@ export class Store {
   #db: Level;
   #state: StoreState = emptyState();
   #segments = new SegmentTable();
+  /** Undefined when no prefix is counted. */
+  #counted: CountedPrefixes | undefined;
   #values!: ValueLog;
   #staged = new CommitGroup();
   #inFlight: CommitGroup | undefined;
@@ -173,6 +180,11 @@ export class Store {
   /** The counters, as of everything staged. */
   get state(): Readonly<StoreState> {
     return this.#state;
+  }
+
+  /** What is stored under some prefixes, as of everything staged; undefined when none is counted. */
+  get counted(): CountedPrefixes | undefined {
+    return this.#counted;
   }
 
   /** Why writes are refused, if they are. */
@@ -255,6 +267,7 @@ export class Store {
   remove(key: string, old: Item): void {
     this.#staged.dropRecord(key);
     this.#forgetOld(key, old);
+    if (this.#counted !== undefined) this.#counted.change(key, -1, -(key.length + old.length));
     const { entries } = this.#staged;
     const before = entries.size;
     entries.set(key, null);
@@ -481,6 +494,32 @@ export class Store {
     this.#changed();
   }
 
+  /** Stages the key that eviction under a counted prefix has come to, and the cas unique at which its lap began. */
+  moveHandUnder(prefix: CountedPrefix, hand: string | undefined, handCas: number): void {
+    this.#counted?.moveHand(prefix, hand, handCas);
+    this.#staged.stateChanged = true;
+    this.#changed();
+  }
+
+  /**
+   * Begins the counts of prefixes that are not counted yet. From the moment that the snapshot shows, they follow what
+   * is stored; what is in the snapshot is to be added, and then `finishCount` called.
+   */
+  beginCount(): Promise<RowSnapshot> {
+    return new Promise((resolve, reject) => {
+      this.#staged.countWaiters.push({ begun: resolve, failed: reject });
+      this.#staged.stateChanged = true;
+      this.#changed();
+    });
+  }
+
+  /** Stages that all under a prefix is counted. */
+  finishCount(prefix: CountedPrefix): void {
+    this.#counted?.finish(prefix);
+    this.#staged.stateChanged = true;
+    this.#changed();
+  }
+
   /** Gives back the space of deleted rows of every kind. */
   async compactAll(): Promise<void> {
     await this.#db.compactRange(Buffer.from([0]), Buffer.from([0xff]));
@@ -609,12 +648,33 @@ export class Store {
       if (use.liveItems <= 0) segments.forget(id);
     }
     if (state.rowBytes === 0) state.rowBytes = guessRowBytes(state, segments);
+    const quotas = await this.#loadQuotas(state);
     // All at once: commands go on while this is read.
     const { cas } = this.#state;
     if (row !== undefined || cas > 0) state.cas = Math.max(cas, state.cas) + CAS_JUMP;
     this.#state = state;
     this.#segments = segments;
     this.#values = values;
+    const prefixes = this.#options.countedPrefixes ?? [...quotas.keys()];
+    if (prefixes.length > 0) this.#counted ??= new CountedPrefixes(prefixes);
+    this.#counted?.load(quotas);
+  }
+
+  /** Reads what is counted of prefixes. Rows that nobody keeps up to date, or did not, are deleted: they would lie later. */
+  async #loadQuotas(state: StoreState): Promise<Map<string, QuotaRow>> {
+    const wanted = this.#options.countedPrefixes === undefined ? undefined : new Set(this.#options.countedPrefixes);
+    const quotas = new Map<string, QuotaRow>();
+    const batch = new RowBatch(this.#db);
+    for await (const [key, value] of this.#db.iterator({ gte: QUOTAS_FROM, lt: QUOTAS_TO, fillCache: false })) {
+      const prefix = prefixOfQuota(key);
+      const quota = decodeQuota(value);
+      if (quota === undefined) this.#damaged('a quota row');
+      if (quota !== undefined && state.keepsQuotas === 1 && wanted?.has(prefix) !== false) quotas.set(prefix, quota);
+      else batch.del(key);
+    }
+    if (batch.bytes > 0) await batch.write(this.#options.syncEveryBatch);
+    state.keepsQuotas = 1;
+    return quotas;
   }
 
   /** Gives a value a place in the value log, and stages its record. */
@@ -640,6 +700,10 @@ export class Store {
     if (old !== undefined) this.#forgetOld(key, old);
     this.#state.items++;
     this.#state.bytes += key.length + item.length;
+    if (this.#counted !== undefined) {
+      if (old === undefined) this.#counted.change(key, 1, key.length + item.length);
+      else this.#counted.change(key, 0, item.length - old.length);
+    }
     this.#state.rowBytes += itemRowBytes(key, item);
     const { entries } = this.#staged;
     const before = entries.size;
@@ -711,6 +775,8 @@ export class Store {
         if (error === undefined) {
           try {
             await this.#write(group);
+            // Nothing is written in between: it shows this group and no later one.
+            for (const waiter of group.countWaiters) waiter.begun(new RowSnapshot(this.#db));
           } catch (cause) {
             error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.directory}: ${messageOf(cause)}`, { cause });
           }
@@ -746,6 +812,11 @@ export class Store {
       else batch.put(key, value);
     }
     if (group.hand !== undefined) batch.put(HAND_KEY, group.hand);
+    if (this.#counted !== undefined) {
+      for (const { key, value } of this.#counted.takeDirtyRows()) batch.put(key, value);
+      // What is staged from here on is not in the snapshot of this group.
+      if (group.countWaiters.length > 0) this.#counted.restart();
+    }
     this.#state.nextSegment = this.#values.next;
     batch.put(STATE_KEY, encodeState(this.#state));
     if (group.records.size > 0 || group.unused.length > 0) {
@@ -775,13 +846,15 @@ export class Store {
     this.#failure = error;
     this.commits.failures++;
     this.#options.onFailed(group.entries.keys(), error);
+    for (const waiter of group.countWaiters) waiter.failed(error);
     this.#dropStaged(error);
   }
 
   #dropStaged(error: Error): void {
-    const { entries, waiters } = this.#staged;
+    const { entries, waiters, countWaiters } = this.#staged;
     this.#staged = new CommitGroup();
     this.#options.onFailed(entries.keys(), error);
+    for (const waiter of countWaiters) waiter.failed(error);
     for (const waiter of waiters) waiter.committed(error);
   }
 

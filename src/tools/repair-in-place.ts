@@ -33,8 +33,8 @@ export interface RebuildReport {
 
 /**
  * Makes a store agree with itself again where it is: LevelDB repairs itself if it has to, items that cannot be read
- * are deleted, and the index, the segment pages and the counters are made anew from the items. Can be repeated
- * after a break in the middle.
+ * are deleted, and the index, the segment pages and the counters are made anew from the items; the server does that
+ * with the counts of prefixes with quotas, at its next start. Can be repeated after a break in the middle.
  */
 export async function repairInPlace(directory: string, lost: Findings, progress?: Progress): Promise<RebuildReport> {
   await prepareDirectory(directory, true);
@@ -91,7 +91,7 @@ class Rebuild {
     this.#reader = reader;
     this.#lost = lost;
     this.#progress = progress;
-    this.#state = { ...reader.state, items: 0, bytes: 0, rowBytes: 0, indexEntries: 0, indexFloor: 0 };
+    this.#state = { ...reader.state, items: 0, bytes: 0, rowBytes: 0, indexEntries: 0, indexFloor: 0, keepsQuotas: 0 };
   }
 
   async run(): Promise<Omit<RebuildReport, 'lost' | 'level_repaired'>> {

@@ -3,9 +3,11 @@ import { messageOf } from '../errors.ts';
 import type { Item } from '../item.ts';
 import { encodeUriText } from '../protocol/uri-key.ts';
 import { hashKey } from '../ram/hash.ts';
+import { CountedPrefixes } from '../store/counted-prefixes.ts';
 import { type DueRowKey, readDueRowKey, unpackKeys } from '../store/due-row.ts';
 import { readItemRow } from '../store/item-row.ts';
 import { DUE, ITEM, keyOfItem, META, SEGMENT } from '../store/keys.ts';
+import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from '../store/quota-row.ts';
 import { NEVER_EXPIRES } from '../store/segment-table.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
 import { groupsOf } from './dump-items.ts';
@@ -31,6 +33,8 @@ export interface VerifyReport {
   readonly segments: number;
   /** Segments that no item refers to: they are removed at the next start. */
   readonly unused_segments: number;
+  /** Prefixes with quotas that are counted. */
+  readonly quotas: number;
 }
 
 export interface VerifyOptions {
@@ -61,6 +65,9 @@ class Verification {
   /** Items that expire and were in no index row so far. */
   readonly #unlisted = new HashSet();
   readonly #counts = new Map<number, SegmentCount>();
+  /** What quota rows say, and what is found. */
+  readonly #quotas = new Map<string, QuotaRow>();
+  #found = new CountedPrefixes([]);
   #items = 0;
   #bytes = 0;
   #records = 0;
@@ -79,10 +86,12 @@ class Verification {
 
   async run(): Promise<VerifyReport> {
     await this.#checkFiles();
+    await this.#readQuotas();
     await this.#checkRows();
     if (this.#unlisted.size > 0) await this.#nameUnlisted();
     this.#checkSegments();
     this.#checkState();
+    if (this.#isWhole) this.#checkQuotas();
     this.#options.progress?.end();
     const { sizes } = this.#reader.files;
     return {
@@ -94,7 +103,24 @@ class Verification {
       stale_entries: this.#stale,
       segments: sizes.size,
       unused_segments: [...sizes.keys()].filter((id) => !this.#counts.has(id)).length,
+      quotas: this.#quotas.size,
     };
+  }
+
+  async #readQuotas(): Promise<void> {
+    const { db, state } = this.#reader;
+    // What a version left behind that does not keep them is deleted at the next start.
+    if (state.keepsQuotas !== 1) return;
+    try {
+      for await (const [key, value] of db.iterator({ gte: QUOTAS_FROM, lt: QUOTAS_TO, fillCache: false })) {
+        const quota = decodeQuota(value);
+        if (quota === undefined) this.#findings.add(`quota row of ${encodeUriText(prefixOfQuota(key))}: fails its checksum`);
+        else this.#quotas.set(prefixOfQuota(key), quota);
+      }
+    } catch {
+      // The pass over all rows comes upon it too, and tells.
+    }
+    this.#found = new CountedPrefixes(this.#quotas.keys());
   }
 
   async #checkFiles(): Promise<void> {
@@ -159,6 +185,7 @@ class Verification {
     this.#options.onItem?.(key, item);
     this.#items++;
     this.#bytes += key.length + item.length;
+    this.#found.add(key, key.length + item.length);
     this.#highestCas = Math.max(this.#highestCas, item.cas);
     if (item.expiresAt !== 0) this.#unlisted.add(...hashesOf(bucketDeadline(item.expiresAt, item.ttlShift), item.ttlShift, key));
     if (item.place === undefined) return;
@@ -240,6 +267,14 @@ class Verification {
     }
     if (state.indexFloor > this.#earliest) this.#findings.add(`state row: indexFloor ${state.indexFloor} hides an index row of ${this.#earliest}`);
     if (state.cas < this.#highestCas) this.#findings.add(`state row: cas ${state.cas} is below that of an item, ${this.#highestCas}`);
+  }
+
+  #checkQuotas(): void {
+    for (const { prefix, items, bytes } of this.#found.all) {
+      const row = this.#quotas.get(prefix);
+      if (row === undefined || (row.items === items && row.bytes === bytes)) continue;
+      this.#findings.add(`quota row of ${encodeUriText(prefix)}: ${row.items} items of ${row.bytes} bytes are counted, found are ${items} of ${bytes}`);
+    }
   }
 }
 

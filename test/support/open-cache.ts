@@ -14,6 +14,8 @@ export class OpenCache {
   readonly clock: ManualClock;
   readonly #ramBytes: number;
   readonly #segmentBytes: number | undefined;
+  /** Prefixes that are counted from the next opening on; undefined = those that are already. */
+  countedPrefixes: readonly string[] | undefined;
   store!: Store;
   residency!: Residency;
   cache!: Cache;
@@ -86,6 +88,7 @@ export class OpenCache {
       blockCacheBytes: 2 ** 20,
       syncEveryBatch: false,
       segmentBytes: this.#segmentBytes,
+      countedPrefixes: this.countedPrefixes,
       onFailed: (keys) => residency?.forget(keys),
     });
     residency = new Residency(this.store, new RamTier(this.#ramBytes));

@@ -1,6 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { decodeQuota, encodeQuota, quotaKey } from '../../src/store/quota-row.ts';
+import { Findings } from '../../src/tools/findings.ts';
+import { repairInPlace } from '../../src/tools/repair-in-place.ts';
+import { PrefixCount } from '../../src/upkeep/prefix-count.ts';
 import { OpenCache } from '../support/open-cache.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 import { damages, makeSample } from './damage.ts';
@@ -55,5 +59,46 @@ describe('a check of a store finds', () => {
       await db.put(key, page);
     });
     expect((await verify(directory)).findings).toEqual([expect.stringMatching(/000001.values: 1 items of 7 bytes are counted, 1 of \d+ refer to it$/)]);
+  });
+});
+
+describe('a check of the counts under prefixes with quotas', () => {
+  async function countedStore(): Promise<string> {
+    const directory = tempDirectory();
+    const open = await OpenCache.open(directory);
+    open.countedPrefixes = ['a:', 'a:b', 'c'];
+    await open.reopen();
+    for (let i = 0; i < 20; i++) await open.set(`a:${i % 2 === 0 ? 'b' : 'c'}${i}`, Buffer.alloc(i * 50, i));
+    await new PrefixCount(open.store, async () => undefined).run(new AbortController().signal);
+    await open.close();
+    return directory;
+  }
+
+  it('finds nothing where they are right', async () => {
+    expect(await verify(await countedStore())).toMatchObject({ quotas: 3, findings: [] });
+  });
+
+  it('finds counts that differ from what is there, and rows that cannot be read', async () => {
+    const directory = await countedStore();
+    await tamper(directory, async (db) => {
+      const key = quotaKey('a:');
+      await db.put(key, encodeQuota({ ...decodeQuota((await db.get(key))!)!, items: 7 }));
+      await db.put(quotaKey('c'), Buffer.alloc(28, 1));
+    });
+    expect((await verify(directory)).findings).toEqual([
+      'quota row of c: fails its checksum',
+      'quota row of a%3A: 7 items of 9590 bytes are counted, found are 20 of 9590',
+    ]);
+  });
+
+  it('is not made after a repair, since the server counts anew then', async () => {
+    const directory = await countedStore();
+    await tamper(directory, (db) => db.put(quotaKey('a:'), Buffer.alloc(28, 1)));
+    await repairInPlace(directory, new Findings(10));
+    expect(await verify(directory)).toMatchObject({ quotas: 0, findings: [] });
+    const open = await OpenCache.open(directory);
+    expect(open.store.counted).toBeUndefined();
+    await open.close();
+    expect(await verify(directory)).toMatchObject({ quotas: 0, findings: [] });
   });
 });
