@@ -1,10 +1,7 @@
-import type { Cache } from '../cache/cache.ts';
-import { isExpired } from '../cache/exptime.ts';
-import type { Item } from '../item.ts';
 import type { ReadSketch } from '../ram/read-sketch.ts';
-import type { Store } from '../store/store.ts';
 import { valueOfRecord } from '../store/value-record.ts';
 import { bytesOf, type DiskBudget } from './disk-budget.ts';
+import { addReport, type EvictReport, giveUp, type GiveUpDeps, isAlive, nothingGivenUp } from './give-up.ts';
 import { recordsOf } from './segment-walk.ts';
 
 /** Rows that the hand looks at in one step. */
@@ -33,32 +30,9 @@ const ROWS_SHARE_MIN = 0.01;
 const MEASURE_MS = 10_000;
 const MEASURE_SHARE = 0.01;
 
-/** An item that is evicted, for who wants to know. */
-export interface Evicted {
-  readonly key: string;
-  readonly item: Item;
-}
-
-export interface EvictorDeps {
-  readonly cache: Cache;
-  readonly store: Store;
+export interface EvictorDeps extends GiveUpDeps {
   readonly sketch: ReadSketch;
   readonly budget: DiskBudget;
-  /** Told of each item before it goes. */
-  onEvicted(evicted: Evicted): void;
-}
-
-/** What an eviction came to. */
-export interface EvictReport {
-  /** Items looked at, evicted, kept because they were read lately, and dead ones that were met. */
-  scanned: number;
-  evicted: number;
-  kept: number;
-  dead: number;
-  /** Bytes that the evicted and dead ones took. */
-  bytes: number;
-  /** Bytes of values that were copied to be kept. */
-  keptBytes: number;
 }
 
 /**
@@ -90,7 +64,7 @@ export class Evictor {
   /** Bytes of segments that are empty and wait for a sync to be removed. */
   #unsynced = 0;
   #fromRows = 0;
-  readonly #done: EvictReport = nothing();
+  readonly #done: EvictReport = nothingGivenUp();
 
   constructor(deps: EvictorDeps) {
     this.#deps = deps;
@@ -140,7 +114,7 @@ export class Evictor {
 
   /** Gives up items until so many bytes are free, or there is room again; one step at least. Not for two at a time. */
   async evict(bytes: number, signal: AbortSignal): Promise<EvictReport> {
-    const total = nothing();
+    const total = nothingGivenUp();
     if (this.#running) return total;
     this.#running = true;
     try {
@@ -148,10 +122,10 @@ export class Evictor {
       let freed = 0;
       let fruitless = 0;
       do {
-        const report = nothing();
+        const report = nothingGivenUp();
         const gained = await this.#step(report, signal);
-        add(total, report);
-        add(this.#done, report);
+        addReport(total, report);
+        addReport(this.#done, report);
         freed += gained;
         fruitless = gained > 0 ? 0 : fruitless + 1;
         await this.measure();
@@ -230,10 +204,10 @@ export class Evictor {
             const item = residency.currentOf(key);
             if (item?.place?.segment !== id || item.place.offset !== offset) continue;
             report.scanned++;
-            const isHot = this.#isAlive(item, now) && left >= record.length && sketch.take(residency.hashOf(key));
+            const isHot = isAlive(item, now, store) && left >= record.length && sketch.take(residency.hashOf(key));
             const value = isHot ? valueOfRecord(record, key) : undefined;
             if (value === undefined) {
-              this.#giveUp(key, item, now, report);
+              giveUp(this.#deps, key, item, now, report);
               continue;
             }
             residency.moved(key, store.relocate(key, item, value, true));
@@ -284,12 +258,12 @@ export class Evictor {
             const item = residency.currentOf(key);
             if (item === undefined || item === null || item.place !== undefined) continue;
             report.scanned++;
-            if (this.#isAlive(item, now) && (item.cas > store.state.handCas || sketch.take(residency.hashOf(key)))) {
+            if (isAlive(item, now, store) && (item.cas > store.state.handCas || sketch.take(residency.hashOf(key)))) {
               report.kept++;
               continue;
             }
             freed += ROW_BYTES + key.length + item.length;
-            this.#giveUp(key, item, now, report);
+            giveUp(this.#deps, key, item, now, report);
           }
         },
       );
@@ -306,42 +280,4 @@ export class Evictor {
     }
     return freed;
   }
-
-  #isAlive(item: Item, now: number): boolean {
-    return !isExpired(item, now) && item.cas > this.#deps.store.state.flushCas;
-  }
-
-  #giveUp(key: string, item: Item, now: number, report: EvictReport): void {
-    const { cache, store } = this.#deps;
-    const bytes = key.length + item.length;
-    const { state } = store;
-    if (this.#isAlive(item, now)) {
-      this.#deps.onEvicted({ key, item });
-      report.evicted++;
-      store.changeState({ evicted: state.evicted + 1 });
-      cache.counters.evictions++;
-    } else {
-      report.dead++;
-      store.changeState({
-        expired: isExpired(item, now) ? state.expired + 1 : state.expired,
-        reclaimedBytes: state.reclaimedBytes + bytes,
-      });
-    }
-    report.bytes += bytes;
-    store.remove(key, item);
-    cache.residency.rememberOf(key, undefined);
-  }
-}
-
-function nothing(): EvictReport {
-  return { scanned: 0, evicted: 0, kept: 0, dead: 0, bytes: 0, keptBytes: 0 };
-}
-
-function add(to: EvictReport, more: EvictReport): void {
-  to.scanned += more.scanned;
-  to.evicted += more.evicted;
-  to.kept += more.kept;
-  to.dead += more.dead;
-  to.bytes += more.bytes;
-  to.keptBytes += more.keptBytes;
 }
