@@ -6,7 +6,7 @@ import type { IndexState, SweepTarget } from './target.ts';
 const ROUND_BYTES = 1;
 
 /**
- * Has items evicted while the server says that its limit on disk is near. What is worth least is known to the server,
+ * Has items evicted while the server says that its limit on disk or a quota is near. What is worth least is known to the server,
  * which sees what is read; when and how fast is decided here, after what has expired is gone.
  */
 export class EvictPass implements Pass {

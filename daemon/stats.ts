@@ -10,7 +10,7 @@ export interface SweepSummary {
   readonly expired: number;
   /** Items deleted for their age or, under a prefix, for their expiry. */
   readonly removed: number;
-  /** Items evicted to stay below the limit on disk. */
+  /** Items evicted to stay below the limit on disk, or below quotas. */
   readonly evicted: number;
   /** Bytes of keys and values of all these. */
   readonly bytes: number;

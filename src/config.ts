@@ -16,6 +16,8 @@ export interface ServeConfig {
   readonly memory: number;
   /** Bytes that the store may take on disk; undefined = no limit but the disk's. */
   readonly diskLimit: number | undefined;
+  /** Prefixes whose items may take only so many bytes each; they may lie within each other. */
+  readonly quotas: readonly QuotaConfig[];
   /** False: no items are kept in RAM. */
   readonly ramTier: boolean;
   /** Most client connections at once. */
@@ -68,6 +70,14 @@ export interface ServeConfig {
   readonly control: ControlMode;
   /** 0, 1 (-v), or 2 (-vv). */
   readonly verbosity: number;
+}
+
+/** A bound on what is stored under a prefix. */
+export interface QuotaConfig {
+  /** A latin1 string, a character per byte, not empty. */
+  readonly prefix: string;
+  /** Bytes of keys and values. */
+  readonly bytes: number;
 }
 
 export type AckMode = 'memory' | 'log' | 'sync';

@@ -15,7 +15,7 @@ import { innerSweep } from '../daemon/inner-sweep.ts';
 import type { ServeConfig } from './config.ts';
 import { startServer as start, type RunningServer, type StartDeps } from './server/start.ts';
 
-export type { AckMode, ControlMode, ListenAddress, ProtocolMode, ServeConfig, TlsConfig } from './config.ts';
+export type { AckMode, ControlMode, ListenAddress, ProtocolMode, QuotaConfig, ServeConfig, TlsConfig } from './config.ts';
 export { type ErrorCode, TugelaError } from './errors.ts';
 export { createLogger, type Logger } from './log.ts';
 export { openOffline } from './offline.ts';
@@ -42,6 +42,7 @@ export const defaultConfig: ServeConfig = {
   memory: 64,
   ramTier: true,
   diskLimit: undefined,
+  quotas: [],
   maxItemSize: 2 ** 20,
   sync: 66,
   ack: 'log',

@@ -91,6 +91,8 @@ export class Cache {
    * time, when the store is to be tried. Undefined = stores never wait for room.
    */
   holdForRoom: ((bytes: number, done: () => void) => boolean) | undefined = undefined;
+  /** The same below the quotas of prefixes: whether a key (latin1) may take so many bytes more. Asked when an item grows. */
+  hasQuota: ((key: string, growth: number) => boolean) | undefined = undefined;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #maxItemSize: number;
@@ -116,9 +118,20 @@ export class Cache {
     return this.#store.failure === undefined;
   }
 
-  /** True when a value of so many bytes may not be stored for want of room; all else works. */
-  isFullFor(bytes: number): boolean {
-    return this.hasRoom !== undefined && !this.hasRoom(bytes);
+  /**
+   * True when a value of so many bytes may not be stored under a key for want of room; all else works. `joins`: it is
+   * to be joined to what is there.
+   */
+  isFullFor(key: KeyRange, bytes: number, joins: boolean): boolean | NeedsLoad {
+    if (this.hasRoom !== undefined && !this.hasRoom(bytes)) return true;
+    return this.hasQuota === undefined ? false : this.#isOverQuota(this.hasQuota, key, bytes, joins);
+  }
+
+  /** True when a looked up key may have a value of so many bytes. */
+  hasQuotaFor({ text, old }: Found, length: number): boolean {
+    if (this.hasQuota === undefined) return true;
+    const growth = old === undefined ? text.length + length : length - old.length;
+    return growth <= 0 || this.hasQuota(text, growth);
   }
 
   /** Unix seconds now. A flush_all whose time has come takes effect. */
@@ -151,7 +164,7 @@ export class Cache {
           counters.cmd_get++;
           counters.get_hits++;
           this.access.note(hash, now);
-          if (this.prefixes.enabled) this.prefixes.countGet(buffer, start, end, true);
+          if (this.prefixes.isCounting) this.prefixes.countGet(buffer, start, end, true);
           hit.bytes = ram.valueBuffer(slot);
           hit.start = ram.valueStart(slot);
           hit.length = ram.length(slot);
@@ -182,7 +195,7 @@ export class Cache {
     const live = this.#countLookup(key, item, now);
     if (exptime === undefined) counters.cmd_get++;
     else counters.cmd_touch++;
-    if (this.prefixes.enabled) this.prefixes.countGet(buffer, start, end, live !== undefined);
+    if (this.prefixes.isCounting) this.prefixes.countGet(buffer, start, end, live !== undefined);
     if (live === undefined) {
       if (exptime === undefined) counters.get_misses++;
       else counters.touch_misses++;
@@ -215,7 +228,7 @@ export class Cache {
     const found = this.lookUp(key, joins, !joins);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     this.counters.cmd_set++;
-    if (this.prefixes.enabled) this.prefixes.countSet(key.buffer, key.start, key.end);
+    if (this.prefixes.isCounting) this.prefixes.countSet(key.buffer, key.start, key.end);
     const { live, now } = found;
     let outcome = decideStore(op, live, casUnique, this.#showsCas);
     if (op === Op.cas) this.#countCas(outcome);
@@ -259,9 +272,15 @@ export class Cache {
       this.drop(found, key);
     }
     this.counters.cmd_set++;
-    this.counters.store_no_memory++;
+    this.countRefused(key);
     this.observer?.stored(key.buffer, key.start, key.end, 'no_memory', word, 0, 0);
     return 'no_memory';
+  }
+
+  /** Counts what was not stored for want of room. */
+  countRefused({ buffer, start, end }: KeyRange): void {
+    this.counters.store_no_memory++;
+    this.prefixes.quotas?.countRefused(buffer, start, end);
   }
 
   /**
@@ -274,7 +293,7 @@ export class Cache {
     increment: boolean,
     compareCas: U64 = 0,
     vivify?: { readonly initial: U64; readonly exptime: number },
-  ): 'stored' | 'not_found' | 'exists' | 'non_numeric' | NeedsLoad {
+  ): 'stored' | 'not_found' | 'exists' | 'non_numeric' | 'no_memory' | NeedsLoad {
     const found = this.lookUp(key, true);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     const { live, now } = found;
@@ -286,6 +305,10 @@ export class Cache {
         return 'not_found';
       }
       const made = this.newItem(now, 0, vivify.exptime, Buffer.from(String(vivify.initial), 'latin1'));
+      if (!this.hasQuotaFor(found, made.length)) {
+        this.countRefused(key);
+        return 'no_memory';
+      }
       this.put(found, key, made);
       this.tellMade(key, made, now);
       this.deltaResult = vivify.initial;
@@ -296,6 +319,10 @@ export class Cache {
     if (compareCas !== 0 && !this.hasCas(live, compareCas)) return 'exists';
     const result = addDelta(live.value!, delta, increment);
     if (result === undefined) return 'non_numeric';
+    if (!this.hasQuotaFor(found, result.value.length)) {
+      this.countRefused(key);
+      return 'no_memory';
+    }
     if (increment) this.counters.incr_hits++;
     else this.counters.decr_hits++;
     this.put(found, key, { ...live, storedAt: now, chosenCas: undefined, value: result.value }, result.value.length === live.length);
@@ -307,7 +334,7 @@ export class Cache {
   delete(key: KeyRange, compareCas: U64 = 0): 'deleted' | 'not_found' | 'exists' | NeedsLoad {
     const found = this.lookUp(key, false, true);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
-    if (this.prefixes.enabled) this.prefixes.countDelete(key.buffer, key.start, key.end);
+    if (this.prefixes.isCounting) this.prefixes.countDelete(key.buffer, key.start, key.end);
     if (found.live === undefined) {
       this.counters.delete_misses++;
       // What is dead but still takes space goes: Tugela's expiry program worked by deletes.
@@ -459,6 +486,21 @@ export class Cache {
       ram.forget(found.hash, key.buffer, key.start, key.end);
     }
     this.residency.changed(found.text, item, staysInRam);
+  }
+
+  #isOverQuota(hasQuota: (key: string, growth: number) => boolean, key: KeyRange, bytes: number, joins: boolean): boolean | NeedsLoad {
+    const { buffer, start, end } = key;
+    const text = buffer.toString('latin1', start, end);
+    // Mostly there is room whatever it replaces.
+    if (hasQuota(text, text.length + bytes)) return false;
+    const { residency } = this;
+    const slot = residency.ram.find(residency.hash(buffer, start, end), buffer, start, end);
+    let old = slot >= 0 ? residency.inRam(slot) : residency.besideRam(text, false);
+    if (old === undefined) old = residency.readNow(text, false);
+    if (old === undefined) return NEEDS_LOAD;
+    if (old === null) return true;
+    const growth = joins ? bytes : bytes - old.length;
+    return growth > 0 && !hasQuota(text, growth);
   }
 
   #isAlive(expiresAt: number, cas: number, now: number): boolean {

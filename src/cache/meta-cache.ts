@@ -32,18 +32,23 @@ export class MetaCache {
   }
 
   /** mg. On a hit `hit` has the value if v asked for it; its length is that of the value in any case. */
-  get(key: KeyRange, meta: MetaFlags, fields: MetaFields, hit: Hit): 'hit' | 'miss' | NeedsLoad {
+  get(key: KeyRange, meta: MetaFlags, fields: MetaFields, hit: Hit): 'hit' | 'miss' | 'no_memory' | NeedsLoad {
     const cache = this.#cache;
     this.#countUse(key, meta);
     const found = cache.lookUp(key, meta.value);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     const { live, now, hash } = found;
     fields.reset();
+    cache.prefixes.quotas?.countGet(key.buffer, key.start, key.end, live !== undefined);
     if (live === undefined) {
       if (meta.vivify === undefined) {
         cache.counters.cmd_get++;
         cache.counters.get_misses++;
         return 'miss';
+      }
+      if (!cache.hasQuotaFor(found, 0)) {
+        cache.countRefused(key);
+        return 'no_memory';
       }
       return this.#vivify(found, key, meta, fields, hit);
     }
@@ -87,6 +92,7 @@ export class MetaCache {
     const found = cache.lookUp(key, joins, !joins);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     cache.counters.cmd_set++;
+    cache.prefixes.quotas?.countSet(key.buffer, key.start, key.end);
     fields.reset();
     fields.cas = 0;
     fields.size = value.length;
@@ -143,7 +149,7 @@ export class MetaCache {
   }
 
   /** ma; the new number is in `Cache.deltaResult`. */
-  arithmetic(key: KeyRange, meta: MetaFlags, fields: MetaFields): 'stored' | 'not_found' | 'exists' | 'non_numeric' | NeedsLoad {
+  arithmetic(key: KeyRange, meta: MetaFlags, fields: MetaFields): 'stored' | 'not_found' | 'exists' | 'non_numeric' | 'no_memory' | NeedsLoad {
     const cache = this.#cache;
     const found = cache.lookUp(key, true);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
@@ -157,12 +163,20 @@ export class MetaCache {
         return 'not_found';
       }
       const made = cache.newItem(now, 0, 0, Buffer.from(String(meta.initial), 'latin1'));
+      if (!cache.hasQuotaFor(found, made.length)) {
+        cache.countRefused(key);
+        return 'no_memory';
+      }
       return this.#putNumber(found, key, meta, fields, { ...made, bits: meta.base64 ? BASE64_KEY : 0 }, meta.initial, true);
     }
     if (live.length === 0) return 'non_numeric';
     if (this.#isOther(live, meta)) return 'exists';
     const result = addDelta(live.value!, meta.delta, increment);
     if (result === undefined) return 'non_numeric';
+    if (!cache.hasQuotaFor(found, result.value.length)) {
+      cache.countRefused(key);
+      return 'no_memory';
+    }
     if (increment) cache.counters.incr_hits++;
     else cache.counters.decr_hits++;
     return this.#putNumber(found, key, meta, fields, { ...live, storedAt: now, value: result.value }, result.number, false);

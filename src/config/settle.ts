@@ -52,6 +52,7 @@ export function settle(resolved: Resolved<ServeOptions>, environment: NodeJS.Pro
       memory: values.memory,
       ramTier: !values.disableRamTier,
       diskLimit: values.diskLimit,
+      quotas: values.quota,
       connections: values.connections,
       backlog: values.backlog,
       requestsPerEvent: values.maxRequestsPerEvent,

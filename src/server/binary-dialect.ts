@@ -198,7 +198,7 @@ export class BinaryDialect implements Dialect {
     if (outcome === NEEDS_LOAD) return 'load';
     const found = outcome === 'touched';
     // Memcached counts the binary touch as a retrieval, the text one not at all.
-    if (this.#cache.prefixes.enabled) this.#cache.prefixes.countGet(key.buffer, key.start, key.end, found);
+    if (this.#cache.prefixes.isCounting) this.#cache.prefixes.countGet(key.buffer, key.start, key.end, found);
     this.staged ||= found;
     if (found) touchedPacket(out, request, hit.flags, hit.cas);
     else missPacket(out, request);
@@ -206,7 +206,9 @@ export class BinaryDialect implements Dialect {
   }
 
   #store(request: BinaryRequest, op: StoreOp, value: Buffer | undefined, out: ReplyBuffer): Step {
-    if (this.#cache.isFullFor(value!.length)) {
+    const isFull = this.#cache.isFullFor(this.#keyOf(request.command), value!.length, op === Op.append || op === Op.prepend);
+    if (isFull === NEEDS_LOAD) return 'load';
+    if (isFull) {
       const removes = request.unconditionalOp === Op.set;
       if (this.#cache.refuseFull(removes, this.#keyOf(request.command), storeWordOf(op)) === NEEDS_LOAD) return 'load';
       this.staged ||= removes;
@@ -227,7 +229,8 @@ export class BinaryDialect implements Dialect {
     const outcome = this.#cache.addDelta(this.#keyOf(request.command), delta, op === Op.incr, casUnique, vivify);
     if (outcome === NEEDS_LOAD) return 'load';
     this.staged ||= outcome === 'stored';
-    if (outcome === 'stored') numberPacket(out, request, this.#cache.deltaResult, this.#cache.storedCas);
+    if (outcome === 'no_memory') errorPacket(out, request, Status.outOfMemory);
+    else if (outcome === 'stored') numberPacket(out, request, this.#cache.deltaResult, this.#cache.storedCas);
     else outcomePacket(out, request, outcome, 0);
     return 'done';
   }

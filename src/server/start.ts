@@ -6,6 +6,7 @@ import { PasswordFile } from '../auth/password-file.ts';
 import { SaslAuthority } from '../auth/sasl.ts';
 import { Cache } from '../cache/cache.ts';
 import { opName } from '../cache/command.ts';
+import { QuotaStats } from '../cache/quota-counts.ts';
 import { Residency } from '../cache/residency.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
@@ -19,7 +20,9 @@ import { Store } from '../store/store.ts';
 import { BLOCK_CACHE_SHARE } from '../store/tuning.ts';
 import { DiskBudget } from '../upkeep/disk-budget.ts';
 import { Evictor } from '../upkeep/evictor.ts';
-import type { Evicted } from '../upkeep/give-up.ts';
+import type { Evicted, GiveUpDeps } from '../upkeep/give-up.ts';
+import { QuotaKeeper } from '../upkeep/quota-keeper.ts';
+import { Quotas } from '../upkeep/quotas.ts';
 import { SizeHistogram } from '../upkeep/size-histogram.ts';
 import { type Sweep, Upkeep } from '../upkeep/upkeep.ts';
 import { packageVersion, protocolVersion } from '../version.ts';
@@ -35,6 +38,7 @@ import { Dump } from './dump.ts';
 import { HotKeys, type LengthOf } from './hot-keys.ts';
 import { exposures } from './exposure.ts';
 import { isLoopback, type Listener, Listeners, peerOf } from './listeners.ts';
+import { prefixLines } from './prefix-lines.ts';
 import type { Session } from './session.ts';
 import { SnapshotDump } from './snapshot.ts';
 import { Stats } from './stats.ts';
@@ -206,6 +210,7 @@ class TugelaServer implements RunningServer {
       segmentBytes: budget?.segmentBytes,
       writeBufferBytes: budget?.writeBufferBytes,
       tableBytes: budget?.tableBytes,
+      countedPrefixes: config.quotas.map(({ prefix }) => prefix),
       syncEveryBatch: config.ack === 'sync',
       onFailed: (keys) => residency?.forget(keys),
       onDamaged: (where) => this.#logger.warn({ where }, 'damaged on disk: answered as a miss'),
@@ -220,7 +225,9 @@ class TugelaServer implements RunningServer {
     });
     const watch = new WatchHub(cache, { bufferBytes: config.watcherBuffer });
     this.#watch = watch;
-    const evictor = budget === undefined ? undefined : makeEvictor(budget, cache, store, watch);
+    const evicting = budget === undefined && config.quotas.length === 0 ? undefined : evictionDeps(cache, store, watch);
+    const evictor = budget === undefined || evicting === undefined ? undefined : new Evictor({ ...evicting, budget });
+    const quotas = config.quotas.length === 0 || evicting === undefined ? undefined : new QuotaKeeper({ ...evicting, quotas: new Quotas(store, config.quotas) }, this.#logger);
     const upkeep = new Upkeep({
       cache,
       store,
@@ -229,9 +236,11 @@ class TugelaServer implements RunningServer {
       expireEvery: config.expireEvery,
       sweep: this.#deps.sweep,
       evictor,
+      quotas,
       evicts: config.evictions,
     });
     this.#upkeep = upkeep;
+    if (quotas !== undefined) cache.hasQuota = (key, growth) => quotas.limits.hasRoom(key, growth);
     if (evictor !== undefined) {
       await evictor.measure(true);
       cache.hasRoom = (bytes) => upkeep.hasRoom(bytes);
@@ -281,6 +290,7 @@ class TugelaServer implements RunningServer {
       crawler: () => admin.crawler,
       sweeps: () => upkeep.sweeps,
       cachedump: (limit) => dump.cachedump(limit),
+      prefixes: () => prefixLines(cache.prefixes, quotas?.limits.all ?? [], config.dumping),
       sizes: new SizeHistogram(cache, store),
       blockCacheBytes,
       verbosity: () => this.#verbosity,
@@ -495,15 +505,17 @@ function addWatcher(watch: WatchHub, words: readonly string[], session: Session)
   return kinds === undefined ? 'unknown_word' : watch.add(session, kinds);
 }
 
-/** Makes what keeps the limit on disk. From now on reads are counted. */
-function makeEvictor(budget: DiskBudget, cache: Cache, store: Store, watch: WatchHub): Evictor {
+/** What evicts by whatever limit works on. From now on reads are counted. */
+function evictionDeps(cache: Cache, store: Store, watch: WatchHub): GiveUpDeps & { readonly sketch: ReadSketch } {
   const sketch = new ReadSketch(store.state.items);
   cache.access.sketch = sketch;
+  if (store.counted !== undefined) cache.prefixes.quotas = new QuotaStats(store.counted);
   const onEvicted = ({ key, item }: Evicted): void => {
     const bytes = Buffer.from(key, 'latin1');
     const last = cache.access.last(cache.residency.hash(bytes, 0, bytes.length));
     const now = cache.now();
+    cache.prefixes.countEviction(key);
     watch.evicted(bytes, 0, bytes.length, last !== 0, item.expiresAt === 0 ? -1 : item.expiresAt - now, now - Math.max(last, item.storedAt), item.length);
   };
-  return new Evictor({ cache, store, sketch, budget, onEvicted });
+  return { cache, store, sketch, onEvicted };
 }

@@ -34,6 +34,8 @@ export interface StatsSources {
   /** Sweeps in this process. */
   sweeps(): { readonly running: boolean; readonly started: number };
   cachedump(limit: number): Promise<string>;
+  /** The lines of `stats prefixes`. */
+  prefixes(): Stat[];
   /** How many items there are of each size. */
   readonly sizes: SizeHistogram;
   /** Bytes that LevelDB's block cache may use. */
@@ -111,6 +113,8 @@ export class Stats {
         return listing(this.#expire());
       case 'cachedump':
         return await this.#cachedump(words);
+      case 'prefixes':
+        return listing(this.#sources.prefixes());
       case 'detail':
         return this.#detail(words);
       case 'reset':

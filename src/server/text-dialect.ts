@@ -188,7 +188,8 @@ export class TextDialect implements Dialect {
   }
 
   #store(op: StoreOp, command: Command, value: Buffer | undefined, out: ReplyBuffer): Step {
-    if (this.#cache.isFullFor(value!.length)) return this.#refuseFull(command, out);
+    const isFull = this.#cache.isFullFor(this.#keyOf(command, 0), value!.length, op === Op.append || op === Op.prepend);
+    if (isFull !== false) return isFull === NEEDS_LOAD ? 'load' : this.#refuseFull(command, out);
     const outcome = this.#cache.store(op, this.#keyOf(command, 0), command.flags, command.exptime, command.casUnique, value!);
     if (outcome === NEEDS_LOAD) return 'load';
     if (!command.noreply) {
@@ -224,6 +225,7 @@ export class TextDialect implements Dialect {
     if (outcome === NEEDS_LOAD) return 'load';
     if (!command.noreply) {
       if (outcome === 'stored') numberLine(out, this.#cache.deltaResult);
+      else if (outcome === 'no_memory') out.line(lines.outOfMemory);
       else out.line(outcome === 'non_numeric' ? lines.nonNumericValue : lines.notFound);
     }
     this.staged ||= outcome === 'stored';
@@ -265,6 +267,10 @@ export class TextDialect implements Dialect {
     const outcome = this.#meta.get(this.#keyOf(command, 0), meta, this.#fields, hit);
     if (outcome === NEEDS_LOAD) return 'load';
     this.#takeStaged();
+    if (outcome === 'no_memory') {
+      out.line(lines.outOfMemory);
+      return 'done';
+    }
     if (outcome === 'miss') return this.#metaReply(command, 'EN', out);
     if (!meta.value || meta.compareCas === this.#fields.cas) return this.#metaReply(command, 'HD', out);
     metaReply(out, 'VA', meta, this.#fields, hit.length);
@@ -278,7 +284,9 @@ export class TextDialect implements Dialect {
   }
 
   #metaStore(command: Command, value: Buffer | undefined, out: ReplyBuffer): Step {
-    if (this.#cache.isFullFor(value!.length)) return this.#refuseFull(command, out);
+    const { mode } = command.meta;
+    const isFull = this.#cache.isFullFor(this.#keyOf(command, 0), value!.length, mode === 'append' || mode === 'prepend');
+    if (isFull !== false) return isFull === NEEDS_LOAD ? 'load' : this.#refuseFull(command, out);
     const outcome = this.#meta.store(this.#keyOf(command, 0), command, this.#fields, value!);
     if (outcome === NEEDS_LOAD) return 'load';
     this.#takeStaged();
@@ -296,8 +304,8 @@ export class TextDialect implements Dialect {
     const outcome = this.#meta.arithmetic(this.#keyOf(command, 0), command.meta, this.#fields);
     if (outcome === NEEDS_LOAD) return 'load';
     this.#takeStaged();
-    if (outcome === 'non_numeric') {
-      out.line(lines.nonNumericValue);
+    if (outcome === 'non_numeric' || outcome === 'no_memory') {
+      out.line(outcome === 'no_memory' ? lines.outOfMemory : lines.nonNumericValue);
       return 'done';
     }
     if (outcome !== 'stored') return this.#metaReply(command, outcome === 'exists' ? 'EX' : 'NF', out);

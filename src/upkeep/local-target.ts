@@ -4,7 +4,7 @@ import type { Residency } from '../cache/residency.ts';
 import type { Item } from '../item.ts';
 import type { Store } from '../store/store.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
-import type { Evictor } from './evictor.ts';
+import type { Evicts } from './evictors.ts';
 import type { RowCompactor } from './row-compactor.ts';
 import type { CompactReport, DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './sweep-target.ts';
 
@@ -19,7 +19,7 @@ export class LocalTarget implements SweepTarget {
   readonly #residency: Residency;
   readonly #store: Store;
   readonly #busyMs: () => number;
-  readonly #evictor: Evictor | undefined;
+  readonly #evictor: Evicts | undefined;
   readonly #compactor: RowCompactor | undefined;
   #reported: ReadonlyMap<string, string> = new Map();
   #reportedAt = 0;
@@ -27,7 +27,7 @@ export class LocalTarget implements SweepTarget {
   #reaping: Promise<unknown> = Promise.resolve();
 
   /** `evictor` = who evicts, if anything is to be; `compactor` = who knows what is dead. */
-  constructor(cache: Cache, store: Store, busyMs: () => number, evictor?: Evictor, compactor?: RowCompactor) {
+  constructor(cache: Cache, store: Store, busyMs: () => number, evictor?: Evicts, compactor?: RowCompactor) {
     this.#evictor = evictor;
     this.#compactor = compactor;
     this.#cache = cache;

@@ -68,7 +68,7 @@ export interface IndexState {
   readonly now: number;
   /** Milliseconds by which the server's event loop was late lately: how busy it is. */
   readonly busyMs: number;
-  /** Bytes that should be evicted now to stay below the limit on disk; 0 or undefined = none. */
+  /** Bytes that should be evicted now to stay below the limit on disk and below quotas; 0 or undefined = none. */
   readonly evictBytes?: number;
   /** Bytes on disk of dead rows and values, an estimate; undefined = not known. */
   readonly deadBytes?: number;

@@ -4,9 +4,11 @@ import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.ts';
 import type { Store } from '../store/store.ts';
 import type { Evictor } from './evictor.ts';
+import { Evictors } from './evictors.ts';
 import { FlushReclaim } from './flush-reclaim.ts';
 import { LocalTarget } from './local-target.ts';
 import { PrefixDelete, type PrefixJob } from './prefix-delete.ts';
+import type { QuotaKeeper } from './quota-keeper.ts';
 import { RoomQueue } from './room-queue.ts';
 import { RowCompactor } from './row-compactor.ts';
 import type { SweepTarget } from './sweep-target.ts';
@@ -41,6 +43,8 @@ export interface UpkeepOptions {
   readonly sweep: Sweep;
   /** Keeps a limit on bytes on disk; undefined = there is none. */
   readonly evictor?: Evictor | undefined;
+  /** Keeps prefixes below their quotas; undefined = there are none. */
+  readonly quotas?: QuotaKeeper | undefined;
   /** False: at the limit stores are refused rather than items evicted. */
   readonly evicts?: boolean;
 }
@@ -80,7 +84,9 @@ export class Upkeep {
     this.#options = options;
     const { cache, store } = options;
     this.#compactor = new RowCompactor(store);
-    this.target = new LocalTarget(cache, store, () => this.#busyMs, options.evicts === false ? undefined : options.evictor, this.#compactor);
+    const evictors = options.evicts === false ? [] : [options.evictor, options.quotas?.evictor].filter((each) => each !== undefined);
+    this.target = new LocalTarget(cache, store, () => this.#busyMs, evictors.length === 0 ? undefined : new Evictors(evictors), this.#compactor);
+    if (options.quotas !== undefined) options.quotas.limits.onHigh = () => this.#evictForQuotas();
     this.#flush = new FlushReclaim(cache.residency, store);
     this.#prefixes = new PrefixDelete(cache.residency, store);
     this.#collector = new ValueCollector(cache.residency, store, () => this.#busyMs);
@@ -94,6 +100,7 @@ export class Upkeep {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
     this.#deletePrefixes();
+    this.#tendQuotas();
   }
 
   /** Begins to delete all items under a prefix that are stored by now; resolves with the job's number. */
@@ -186,6 +193,7 @@ export class Upkeep {
       ['compacted_bytes', this.#compactor.done.bytes],
       ['store_reopens', this.#reopens],
       ...this.#evictionStats(),
+      ...(this.#options.quotas?.stats() ?? []),
       ['loop_delay_ms', this.#busyMs.toFixed(1)],
     ];
   }
@@ -244,6 +252,7 @@ export class Upkeep {
     }
     this.#tendDisk();
     this.#compact();
+    this.#tendQuotas();
     if (expireEvery > 0 && time >= this.#sweepDue) {
       this.#sweepDue = time + expireEvery * 1000;
       this.startSweep();
@@ -276,8 +285,24 @@ export class Upkeep {
     );
   }
 
+  /** A daemon is there, and evicts as it sees fit. */
   get #hasDaemon(): boolean {
     return this.target.reported.size > 0 && this.target.reportAge <= DAEMON_REPORTS_SECONDS;
+  }
+
+  /** Counts what prefixes with quotas have, and evicts under them if no daemon does. */
+  #tendQuotas(): void {
+    const { quotas, evicts } = this.#options;
+    if (quotas === undefined) return;
+    if (quotas.count.isNeeded && !quotas.count.running) this.#track(quotas.runCount(this.#abort.signal), 'counting prefixes with quotas failed');
+    if (evicts === false || quotas.evictor.excess === 0) return;
+    if (!this.#hasDaemon || quotas.limits.isAnyHigh) this.#evictForQuotas();
+  }
+
+  #evictForQuotas(): void {
+    const { quotas, evicts, store } = this.#options;
+    if (quotas === undefined || evicts === false || quotas.evictor.running || this.#abort.signal.aborted || store.failure !== undefined) return;
+    this.#track(quotas.runEviction(this.#abort.signal), 'evicting below quotas failed');
   }
 
   #evict(): void {

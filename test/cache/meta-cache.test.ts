@@ -37,7 +37,7 @@ function command(op: Op, flags: Partial<Command['meta']> = {}): Command {
   return made;
 }
 
-const get = (flags: Partial<Command['meta']> = {}): Promise<'hit' | 'miss'> =>
+const get = (flags: Partial<Command['meta']> = {}): Promise<string> =>
   run(() => meta.get(KEY, command(Op.mg, flags).meta, fields, new Hit()));
 const store = (value: string, flags: Partial<Command['meta']> = {}): Promise<string> =>
   run(() => meta.store(KEY, command(Op.ms, flags), fields, Buffer.from(value)));

@@ -33,6 +33,7 @@ describe('readServeSettings()', () => {
         protocol: 'auto',
         ramTier: true,
         diskLimit: undefined,
+        quotas: [],
         tls: undefined,
         authFile: undefined,
         saslFile: undefined,

@@ -25,6 +25,7 @@ export const OWN_KEYS = [
   'ack',
   'disableRamTier',
   'diskLimit',
+  'quota',
   'sync',
   'expireEvery',
   'withExpire',
@@ -67,7 +68,7 @@ export const memcachedForms: readonly Form[] = [
   ignored('r', 'enable-coredumps', undefined, 'core dumps', "the shell's ulimit decides on core dumps"),
   valued('u', 'user', 'user', 'run as this user when started as root', (draft, value, place) => draft.say('user', value, place)),
   valued('m', 'memory-limit', 'num', 'memory for caching, in megabytes (64); items beyond it stay on disk', number('memory')),
-  flag('M', 'disable-evictions', 'refuse stores at --disk-limit rather than evict items to make room', 'disableEvictions'),
+  flag('M', 'disable-evictions', 'refuse stores at --disk-limit and --quota rather than evict items to make room', 'disableEvictions'),
   valued('c', 'conn-limit', 'num', 'most client connections at once (1024)', number('connections')),
   flag('k', 'lock-memory', 'no effect here', 'lockMemory'),
   {
@@ -163,7 +164,19 @@ function ownForm(key: (typeof OWN_KEYS)[number]): Form[] {
   const spec: OptionSpec<unknown> = serveOptions[key];
   const { name, argument, description } = spec;
   if (argument !== undefined) {
-    return [{ longs: [name], takesValue: true, argument, description, apply: (draft, value, place) => draft.say(key, value, place) }];
+    const { list } = spec.type;
+    return [
+      {
+        longs: [name],
+        takesValue: true,
+        argument,
+        description,
+        apply(draft, value, place) {
+          const before = list ? draft.said.get(key)?.text : undefined;
+          draft.say(key, before === undefined ? value : `${before},${value}`, place);
+        },
+      },
+    ];
   }
   return [true, false].map((isOn) => ({
     longs: [isOn ? name : `no-${name}`],

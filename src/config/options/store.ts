@@ -1,5 +1,6 @@
-import type { AckMode } from '../../config.ts';
+import type { AckMode, QuotaConfig } from '../../config.ts';
 import { option } from '../option.ts';
+import { quotaList } from '../quota-list.ts';
 import { byteSize, flag, formatBytes, oneOf, seconds, text, wholeNumber } from '../value-type.ts';
 
 const STORE = 'Store and memory:';
@@ -52,6 +53,14 @@ export const storeOptions = {
     unit: 'bytes',
     description: 'bytes that the store may take on disk; items that were not read lately are evicted to stay below',
   }),
+  quota: option<readonly QuotaConfig[]>({
+    name: 'quota',
+    argument: 'prefix=size',
+    group: STORE,
+    type: quotaList(),
+    default: [],
+    description: 'bytes that keys and values under a prefix may take; what was not read lately there is evicted to stay below',
+  }),
   disableRamTier: option({
     name: 'disable-ram-tier',
     group: STORE,
@@ -65,7 +74,7 @@ export const storeOptions = {
     group: STORE,
     type: flag(),
     default: false,
-    description: 'refuse stores at --disk-limit rather than evict items to make room',
+    description: 'refuse stores at --disk-limit and --quota rather than evict items to make room',
   }),
   maxItemSize: option({
     name: 'max-item-size',
