@@ -7,7 +7,7 @@ export function formatSummary(summary: SweepSummary, dryRun: boolean): string {
     ['scanned', `${summary.scanned} entries`],
     ['expired', `${summary.expired} items ${verb}deleted`],
     ['removed', `${summary.removed} items ${verb}deleted by age or prefix`],
-    ['evicted', `${summary.evicted} items ${verb}evicted to stay below the disk limit`],
+    ['evicted', `${summary.evicted} items ${verb}evicted to stay below limit and quotas`],
     ['reclaimed', `${formatBytes(summary.bytes)}${dryRun ? ' at most' : ''}`],
     ['stale', `${summary.stale} index entries ${dryRun ? 'no longer apply' : 'dropped'}`],
     ['changed', `${summary.changed} items left alone, stored anew meanwhile`],

@@ -20,7 +20,7 @@ export function quotaList(): ValueType<readonly QuotaConfig[]> {
     list: true,
     parse(value) {
       const words = value.split(',').map((word) => word.trim());
-      if (words.length === 1 && words[0] === 'none') return { ok: true, value: [] };
+      if (words.length === 1 && (words[0] === '' || words[0] === 'none')) return { ok: true, value: [] };
       if (words.length > QUOTAS_MAX) return { ok: false, problem: `${words.length} quotas are more than ${QUOTAS_MAX}` };
       const quotas = new Map<string, QuotaConfig>();
       for (const word of words) {

@@ -294,6 +294,7 @@ export class Upkeep {
   #tendQuotas(): void {
     const { quotas, evicts } = this.#options;
     if (quotas === undefined) return;
+    quotas.tellRefused();
     if (quotas.count.isNeeded && !quotas.count.running) this.#track(quotas.runCount(this.#abort.signal), 'counting prefixes with quotas failed');
     if (evicts === false || quotas.evictor.excess === 0) return;
     if (!this.#hasDaemon || quotas.limits.isAnyHigh) this.#evictForQuotas();

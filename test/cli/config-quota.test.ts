@@ -43,6 +43,8 @@ describe('--quota', () => {
     writeFileSync(path, JSON.stringify({ quota: ['a:=1m', 'b:=2m'] }));
     expect(readServeSettings({ config: path }, {}).server.quotas).toEqual([{ prefix: 'a:', bytes: 2 ** 20 }, { prefix: 'b:', bytes: 2 ** 21 }]);
     expect(readServeSettings({ config: path, quota: ['none'] }, {}).server.quotas).toEqual([]);
+    writeFileSync(path, JSON.stringify({ quota: [] }));
+    expect(readServeSettings({ config: path }, {}).server.quotas).toEqual([]);
     writeFileSync(path, JSON.stringify({ quota: 5 }));
     expect(() => readServeSettings({ config: path }, {})).toThrow('write a JSON string or array of strings: PREFIX=SIZE');
   });

@@ -62,7 +62,7 @@ describe('summaries', () => {
         'scanned:   12 entries',
         'expired:   5 items deleted',
         'removed:   1 items deleted by age or prefix',
-        'evicted:   2 items evicted to stay below the disk limit',
+        'evicted:   2 items evicted to stay below limit and quotas',
         'reclaimed: 1.5 MB',
         'stale:     3 index entries dropped',
         'changed:   4 items left alone, stored anew meanwhile',

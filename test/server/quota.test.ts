@@ -1,3 +1,4 @@
+import pino from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ServeConfig } from '../../src/config.ts';
 import { Opcode } from '../../src/protocol/binary-header.ts';
@@ -84,6 +85,16 @@ describe('a quota', () => {
     expect(await client.store('add', 'a:x', 'v'.repeat(1000))).toBe('STORED');
     const stats = await client.stats();
     expect([stats.get('evictions'), stats.get('store_no_memory')]).toEqual(['0', String(200 - stored + 1)]);
+  });
+
+  it('is named in the log once when it refuses stores', async () => {
+    const told: unknown[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void told.push(JSON.parse(line)) });
+    const { port } = await startTestServer({ quotas: [{ prefix: 'a:', bytes: 64 * KIB }, { prefix: 'b:', bytes: MUCH }], evictions: false }, { logger });
+    const client = await connected(port);
+    await setAll(client, keysOf('a:', 0, 70), 1000);
+    await eventually(() => Promise.resolve(told.length > 0), 'it is told');
+    expect(told).toMatchObject([{ refused: 5, prefixes: ['a:'], msg: 'quota reached, stores are refused while there is no room' }]);
   });
 
   it('counts what a value replaces: one that is rewritten needs no room for both', async () => {
