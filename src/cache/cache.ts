@@ -476,12 +476,13 @@ export class Cache {
     const slot = ram.find(found.hash, key.buffer, key.start, key.end);
     // A value that is a view of the RAM tier must be copied: it waits for its commit outside.
     const value = live.place === undefined && live.value !== undefined ? Buffer.from(live.value) : undefined;
-    const item = { ...changed, value };
-    this.#store.restate(found.text, live, item);
+    const item = this.#store.restate(found.text, live, { ...changed, value });
     const staysInRam = slot >= 0 && item.chosenCas === undefined && item.cas === live.cas;
     if (staysInRam) {
       ram.setExpiry(slot, item.expiresAt, item.ttlShift);
       ram.setBits(slot, item.bits);
+      // What was in memory alone may have a place now.
+      if (live.place === undefined && item.place !== undefined) ram.setPlace(slot, item.place.segment, item.place.offset, item.place.size);
     } else if (slot >= 0) {
       ram.forget(found.hash, key.buffer, key.start, key.end);
     }

@@ -8,6 +8,7 @@ import { type CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
 import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
+import { EphemeralItems, type EphemeralOptions } from './ephemeral-items.ts';
 import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
 import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
@@ -32,6 +33,15 @@ import { unusedHead, valueOfRecord, writeRecord } from './value-record.ts';
  * client without having it on disk. 2^53 / 2^28 starts are possible.
  */
 const CAS_JUMP = 2 ** 28;
+
+/**
+ * How far the cas unique may run ahead of the one on disk before a batch is written for its sake: items in memory alone
+ * bring about none. Far below CAS_JUMP, so that no start gives out a unique again.
+ */
+const CAS_AHEAD = 2 ** 24;
+
+/** Bytes of a batch when ephemeral items are written out. */
+const WRITE_OUT_BYTES = 2 ** 20;
 
 /** Bytes from which a segment without live values is removed although it is not full. */
 const SEAL_EMPTY_BYTES = 2 ** 20;
@@ -70,6 +80,8 @@ export interface StoreOptions {
   /** Bytes of LevelDB's write buffer and of its tables; undefined = as in tuning.ts. */
   readonly writeBufferBytes?: number | undefined;
   readonly tableBytes?: number | undefined;
+  /** Which items are kept in memory alone until the store is closed; undefined = none. */
+  readonly ephemeral?: EphemeralOptions | undefined;
   /** Do not make a store where there is none. */
   readonly mustExist?: boolean;
   /** Prefixes (latin1) whose items are counted; undefined = those that the store counts already. */
@@ -125,6 +137,8 @@ export class Store {
   readonly commits: CommitStats = { batches: 0, mutations: 0, levelBytes: 0, valueBytes: 0, syncs: 0, failures: 0, damaged: 0 };
   /** Where rows died since the process started. */
   readonly deadRows: DeadRows = new DeadRows();
+  /** Items that are not on disk; undefined = there are never any. */
+  readonly ephemeral: EphemeralItems | undefined;
   readonly #options: StoreOptions;
   #db: Level;
   #state: StoreState = emptyState();
@@ -135,6 +149,8 @@ export class Store {
   #staged = new CommitGroup();
   #inFlight: CommitGroup | undefined;
   #levelBytesWritten = 0;
+  /** The cas unique in the state row on disk. */
+  #casOnDisk = Number.NEGATIVE_INFINITY;
   #groups = 1;
   #settledGroups = 0;
   #scheduled = false;
@@ -157,6 +173,7 @@ export class Store {
     this.directory = directory;
     this.#db = db;
     this.#options = options;
+    this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
   }
 
   /**
@@ -177,7 +194,17 @@ export class Store {
     return store;
   }
 
-  /** The counters, as of everything staged. */
+  /** Items stored, on disk or in memory alone. */
+  get items(): number {
+    return this.#state.items + (this.ephemeral?.size ?? 0);
+  }
+
+  /** Bytes of their keys and values. */
+  get bytes(): number {
+    return this.#state.bytes + (this.ephemeral?.itemBytes ?? 0);
+  }
+
+  /** The counters of what is on disk, as of everything staged. */
   get state(): Readonly<StoreState> {
     return this.#state;
   }
@@ -222,31 +249,52 @@ export class Store {
     return ++this.#state.cas;
   }
 
-  /** The staged state of a key: an item, null for deleted, undefined when nothing is staged. */
+  /** The state of a key that is staged, or in memory alone: an item, null for deleted, undefined when there is none. */
   pending(key: string): Item | null | undefined {
+    const item = this.ephemeral?.get(key);
+    if (item !== undefined) return item;
     const staged = this.#staged.entries.get(key);
     if (staged !== undefined) return staged;
     return this.#inFlight?.entries.get(key);
   }
 
   /**
-   * Stages a new value. `old` is what the key has now. Returns the item as it will be stored, its place assigned.
+   * Stages a new value, or keeps it in memory alone. `old` is what the key has now. Returns the item as it will be
+   * stored, its place assigned.
    * REQUIRES: the item has its value, and one of more than COPIED_VALUE_BYTES does not change until it is committed.
    */
   put(key: string, old: Item | undefined, item: Item): Item {
-    this.#staged.dropRecord(key);
-    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt)) : withValue(item, this.#copied(item.value!), undefined);
     this.#state.totalItems++;
-    this.#stage(key, old, stored);
-    return stored;
+    if (this.ephemeral === undefined) return this.#putOnDisk(key, old, item);
+    const isOnDisk = old !== undefined && this.ephemeral.get(key) === undefined;
+    // What goes on under the time of expiry that it has on disk stays there: incr, append.
+    if (this.ephemeral.isShort(item.expiresAt, item.storedAt) && !(isOnDisk && old.expiresAt === item.expiresAt)) {
+      const kept = this.ephemeral.put(key, item);
+      if (kept !== undefined) {
+        // A crash must not bring back what was there before.
+        if (isOnDisk) this.#removeFromDisk(key, old);
+        if (this.#state.cas - this.#casOnDisk > CAS_AHEAD) this.changeState({});
+        return kept;
+      }
+    }
+    this.ephemeral.delete(key);
+    return this.#putOnDisk(key, isOnDisk ? old : undefined, item);
   }
 
-  /** Stages a change of what is known of an item whose value stays: a touch. REQUIRES: an inline item has its value. */
-  restate(key: string, old: Item, item: Item): void {
+  /**
+   * Stages a change of what is known of an item whose value stays: a touch. One in memory alone stays there, or goes to
+   * the disk if it is to live longer. Returns the item as it will be stored. REQUIRES: an inline item has its value.
+   */
+  restate(key: string, old: Item, item: Item): Item {
+    if (this.ephemeral?.get(key) !== undefined) {
+      if (this.ephemeral.isShort(item.expiresAt)) return this.ephemeral.restate(key, item);
+      return this.#putOnDisk(key, undefined, { ...item, value: this.ephemeral.release(key)!.value });
+    }
     if (item.place !== undefined) {
       this.#segments.add(item.place.segment, item.place.size, item.expiresAt);
     }
     this.#stage(key, old, item);
+    return item;
   }
 
   /**
@@ -263,19 +311,24 @@ export class Store {
     return item;
   }
 
-  /** Stages a delete. */
+  /** Stages a delete; of an item in memory alone there is nothing to stage. */
   remove(key: string, old: Item): void {
-    this.#staged.dropRecord(key);
-    this.#forgetOld(key, old);
-    if (this.#counted !== undefined) this.#counted.change(key, -1, -(key.length + old.length));
-    const { entries } = this.#staged;
-    const before = entries.size;
-    entries.set(key, null);
-    // What was only staged never gets a row; the mark that deletes it gets one in any case.
-    const dead = entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
-    this.deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
-    this.#staged.bytes += key.length;
-    this.#changed();
+    if (this.ephemeral?.delete(key) !== true) this.#removeFromDisk(key, old);
+  }
+
+  /**
+   * Forgets items in memory alone that are expired or flushed, `limit` at most, and counts them. Returns their keys, of
+   * which nothing is known any more but that they are absent.
+   */
+  takeDeadEphemeral(limit: number): string[] {
+    const { ephemeral } = this;
+    if (ephemeral === undefined) return [];
+    return ephemeral.takeDead(this.#state.flushCas, limit).map(({ key, item }) => {
+      // Written with the next batch: these counters alone are not worth one.
+      this.#state.reclaimedBytes += key.length + item.length;
+      if (ephemeral.isExpired(item)) this.#state.expired++;
+      return key;
+    });
   }
 
   /** Stages a change of the state that no item carries: flushes, floors. */
@@ -596,12 +649,13 @@ export class Store {
     return bytes;
   }
 
-  /** Commits what is staged, forces it to disk and closes. */
+  /** Writes out what is in memory alone, commits what is staged, forces it to disk and closes. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     try {
       if (this.#failure === undefined) {
+        await this.#writeOut();
         this.#staged.stateChanged = true;
         this.#changed();
         await this.sync();
@@ -651,6 +705,7 @@ export class Store {
     const quotas = await this.#loadQuotas(state);
     // All at once: commands go on while this is read.
     const { cas } = this.#state;
+    this.#casOnDisk = row === undefined ? Number.NEGATIVE_INFINITY : state.cas;
     if (row !== undefined || cas > 0) state.cas = Math.max(cas, state.cas) + CAS_JUMP;
     this.#state = state;
     this.#segments = segments;
@@ -694,6 +749,42 @@ export class Store {
     const copy = this.#slab.take(value.length);
     value.copy(copy);
     return copy;
+  }
+
+  #putOnDisk(key: string, old: Item | undefined, item: Item): Item {
+    this.#staged.dropRecord(key);
+    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt)) : withValue(item, this.#copied(item.value!), undefined);
+    this.#stage(key, old, stored);
+    return stored;
+  }
+
+  #removeFromDisk(key: string, old: Item): void {
+    this.#staged.dropRecord(key);
+    this.#forgetOld(key, old);
+    if (this.#counted !== undefined) this.#counted.change(key, -1, -(key.length + old.length));
+    const { entries } = this.#staged;
+    const before = entries.size;
+    entries.set(key, null);
+    // What was only staged never gets a row; the mark that deletes it gets one in any case.
+    const dead = entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
+    this.deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
+    this.#staged.bytes += key.length;
+    this.#changed();
+  }
+
+  /** Makes ordinary items of those in memory alone that are alive, a batch at a time. */
+  async #writeOut(): Promise<void> {
+    const { ephemeral } = this;
+    if (ephemeral === undefined) return;
+    const walk = ephemeral.walk(this.#state.cas);
+    for (let [next] = walk.next(1); next !== undefined; [next] = walk.next(1)) {
+      const { key, item } = next;
+      ephemeral.delete(key);
+      if (item.cas <= this.#state.flushCas || ephemeral.isExpired(item)) continue;
+      this.#putOnDisk(key, undefined, item);
+      if (this.#staged.bytes >= WRITE_OUT_BYTES) await this.committed();
+    }
+    walk.end();
   }
 
   #stage(key: string, old: Item | undefined, item: Item): void {
@@ -818,6 +909,7 @@ export class Store {
       if (group.countWaiters.length > 0) this.#counted.restart();
     }
     this.#state.nextSegment = this.#values.next;
+    const { cas } = this.#state;
     batch.put(STATE_KEY, encodeState(this.#state));
     if (group.records.size > 0 || group.unused.length > 0) {
       const records = [...group.records.values(), ...unusedRecords(group.unused)].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
@@ -826,6 +918,7 @@ export class Store {
       for (const { bytes, rest } of records) this.commits.valueBytes += bytes.length + (rest?.length ?? 0);
     }
     await batch.write(this.#options.syncEveryBatch);
+    this.#casOnDisk = cas;
     this.commits.batches++;
     this.commits.mutations += group.mutations;
     this.commits.levelBytes += batch.bytes;
@@ -845,17 +938,23 @@ export class Store {
   #fail(group: CommitGroup, error: Error): void {
     this.#failure = error;
     this.commits.failures++;
-    this.#options.onFailed(group.entries.keys(), error);
+    this.#lose(group, error);
     for (const waiter of group.countWaiters) waiter.failed(error);
     this.#dropStaged(error);
   }
 
   #dropStaged(error: Error): void {
-    const { entries, waiters, countWaiters } = this.#staged;
+    const group = this.#staged;
     this.#staged = new CommitGroup();
+    this.#lose(group, error);
+    for (const waiter of group.countWaiters) waiter.failed(error);
+    for (const waiter of group.waiters) waiter.committed(error);
+  }
+
+  /** What is on disk of a group's keys counts: what is in memory alone came after a delete that is lost. */
+  #lose({ entries }: CommitGroup, error: Error): void {
+    if (this.ephemeral !== undefined) for (const key of entries.keys()) this.ephemeral.delete(key);
     this.#options.onFailed(entries.keys(), error);
-    for (const waiter of countWaiters) waiter.failed(error);
-    for (const waiter of waiters) waiter.committed(error);
   }
 
   async #syncNow(): Promise<void> {

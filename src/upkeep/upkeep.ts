@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.ts';
 import type { Store } from '../store/store.ts';
+import { EphemeralSweep } from './ephemeral-sweep.ts';
 import type { Evictor } from './evictor.ts';
 import { Evictors } from './evictors.ts';
 import { FlushReclaim } from './flush-reclaim.ts';
@@ -56,6 +57,7 @@ export interface UpkeepOptions {
 export class Upkeep {
   readonly target: LocalTarget;
   readonly #options: UpkeepOptions;
+  readonly #ephemeral: EphemeralSweep;
   readonly #flush: FlushReclaim;
   readonly #prefixes: PrefixDelete;
   readonly #collector: ValueCollector;
@@ -87,6 +89,7 @@ export class Upkeep {
     const evictors = options.evicts === false ? [] : [options.evictor, options.quotas?.evictor].filter((each) => each !== undefined);
     this.target = new LocalTarget(cache, store, () => this.#busyMs, evictors.length === 0 ? undefined : new Evictors(evictors), this.#compactor);
     if (options.quotas !== undefined) options.quotas.limits.onHigh = () => this.#evictForQuotas();
+    this.#ephemeral = new EphemeralSweep(cache.residency, store);
     this.#flush = new FlushReclaim(cache.residency, store);
     this.#prefixes = new PrefixDelete(cache.residency, store);
     this.#collector = new ValueCollector(cache.residency, store, () => this.#busyMs);
@@ -224,6 +227,7 @@ export class Upkeep {
   /** Ends all work, within the step it is at. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#ephemeral.stop();
     this.#delay.disable();
     this.#room.stop();
     this.#abort.abort();
@@ -241,6 +245,7 @@ export class Upkeep {
     }
     // A flush_all whose time has come takes effect even if nobody asks.
     const now = cache.now();
+    this.#ephemeral.start();
     if (this.#flush.isNeeded && !this.#flush.running) this.#track(this.#flush.run(this.#abort.signal), 'reclaiming flushed items failed');
     this.#deletePrefixes();
     if (!this.#collector.running && this.#collector.candidate(now) !== undefined) {

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { EphemeralSweep } from '../../src/upkeep/ephemeral-sweep.ts';
 import { FlushReclaim } from '../../src/upkeep/flush-reclaim.ts';
 import { checkStore } from '../support/check-store.ts';
 import { OpenCache } from '../support/open-cache.ts';
@@ -8,6 +9,9 @@ import { CacheModel, executeOnBoth, type ModelCommand, modelCommand } from './mo
 
 /** Budgets of the RAM tier: none, one that thrashes, one that holds everything. */
 const ramBytes = fc.constantFrom(0, 32_000, 4 * 2 ** 20);
+
+/** Items in memory alone: none; those up to ten seconds, or nearly all, with room for a few of them or for all. */
+const ephemeral = fc.constantFrom(undefined, { seconds: 10, limitBytes: 2 ** 20 }, { seconds: 100, limitBytes: 1500 }, { seconds: 3600, limitBytes: 2 ** 20 });
 
 type Step = ModelCommand | { readonly kind: 'clock'; readonly seconds: number } | { readonly kind: 'reopen' | 'sweep' | 'reclaim' | 'commit' };
 
@@ -19,6 +23,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 async function sweep(open: OpenCache): Promise<void> {
+  new EphemeralSweep(open.residency, open.store).start();
   const { rows, seen } = await open.target.due(100);
   await open.target.reap(
     seen,
@@ -35,9 +40,9 @@ async function upkeep(open: OpenCache, kind: 'sweep' | 'reclaim' | 'commit'): Pr
 describe('Cache', () => {
   it('answers as memcached does, across sweeps, clock moves and openings', async () => {
     await fc.assert(
-      fc.asyncProperty(ramBytes, fc.array(step, { minLength: 10, maxLength: 80 }), async (bytes, steps) => {
+      fc.asyncProperty(ramBytes, ephemeral, fc.array(step, { minLength: 10, maxLength: 80 }), async (bytes, kept, steps) => {
         await withTempDirectory(async (directory) => {
-          const open = await OpenCache.open(directory, bytes);
+          const open = await OpenCache.open(directory, bytes, undefined, undefined, kept);
           const model = new CacheModel();
           for (const step of steps) {
             switch (step.kind) {
@@ -74,9 +79,9 @@ describe('Cache', () => {
       maxLength: 40,
     });
     await fc.assert(
-      fc.asyncProperty(ramBytes, fc.array(lane, { minLength: 2, maxLength: 6 }), fc.boolean(), async (bytes, lanes, waitsForCommit) => {
+      fc.asyncProperty(ramBytes, ephemeral, fc.array(lane, { minLength: 2, maxLength: 6 }), fc.boolean(), async (bytes, kept, lanes, waitsForCommit) => {
         await withTempDirectory(async (directory) => {
-          const open = await OpenCache.open(directory, bytes);
+          const open = await OpenCache.open(directory, bytes, undefined, undefined, kept);
           const model = new CacheModel();
           let running = lanes.length;
           const isWorking = (): boolean => running > 0;

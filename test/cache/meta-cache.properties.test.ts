@@ -159,9 +159,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 describe('MetaCache', () => {
   it('answers as the model does, whatever is in memory and across openings', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(0, 32_000, 4 * 2 ** 20), fc.array(step, { minLength: 10, maxLength: 60 }), async (ramBytes, steps) => {
+      fc.asyncProperty(fc.constantFrom(0, 32_000, 4 * 2 ** 20), fc.constantFrom(0, 10, 100), fc.array(step, { minLength: 10, maxLength: 60 }), async (ramBytes, seconds, steps) => {
         await withTempDirectory(async (directory) => {
-          const open = await OpenCache.open(directory, ramBytes);
+          const open = await OpenCache.open(directory, ramBytes, undefined, undefined, seconds === 0 ? undefined : { seconds, limitBytes: 10_000 });
           const model = new MetaModel();
           for (const each of steps) {
             if (each.kind === 'clock') open.clock.advance(each.seconds);

@@ -8,6 +8,12 @@ import { ManualClock } from './manual-clock.ts';
 
 const MAX_ITEM_SIZE = 1024 * 1024;
 
+/** Which items stay in memory alone. */
+export interface OpenEphemeral {
+  readonly seconds: number;
+  readonly limitBytes: number;
+}
+
 /** A cache on a real store, opened and closed by hand. */
 export class OpenCache {
   readonly directory: string;
@@ -16,21 +22,29 @@ export class OpenCache {
   readonly #segmentBytes: number | undefined;
   /** Prefixes that are counted from the next opening on; undefined = those that are already. */
   countedPrefixes: readonly string[] | undefined;
+  readonly #ephemeral: OpenEphemeral | undefined;
   store!: Store;
   residency!: Residency;
   cache!: Cache;
   /** What sweeps work on: one for all, as in a server. */
   target!: LocalTarget;
 
-  private constructor(directory: string, ramBytes: number, clock: ManualClock, segmentBytes: number | undefined) {
+  private constructor(directory: string, ramBytes: number, clock: ManualClock, segmentBytes: number | undefined, ephemeral: OpenEphemeral | undefined) {
     this.directory = directory;
     this.#ramBytes = ramBytes;
     this.#segmentBytes = segmentBytes;
+    this.#ephemeral = ephemeral;
     this.clock = clock;
   }
 
-  static async open(directory: string, ramBytes = 4 * 2 ** 20, clock: ManualClock = new ManualClock(), segmentBytes?: number): Promise<OpenCache> {
-    const open = new OpenCache(directory, ramBytes, clock, segmentBytes);
+  static async open(
+    directory: string,
+    ramBytes = 4 * 2 ** 20,
+    clock: ManualClock = new ManualClock(),
+    segmentBytes?: number,
+    ephemeral?: OpenEphemeral,
+  ): Promise<OpenCache> {
+    const open = new OpenCache(directory, ramBytes, clock, segmentBytes, ephemeral);
     await open.#open();
     return open;
   }
@@ -89,6 +103,7 @@ export class OpenCache {
       syncEveryBatch: false,
       segmentBytes: this.#segmentBytes,
       countedPrefixes: this.countedPrefixes,
+      ephemeral: this.#ephemeral === undefined ? undefined : { ...this.#ephemeral, clock: this.clock },
       onFailed: (keys) => residency?.forget(keys),
     });
     residency = new Residency(this.store, new RamTier(this.#ramBytes));
