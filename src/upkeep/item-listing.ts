@@ -6,9 +6,9 @@ import type { Store, StoredItem } from '../store/store.ts';
 const PAGE_ITEMS = 128;
 
 /**
- * All items that are neither expired nor flushed, in key order, a page at a time. Between pages nothing is
- * held, so the reader may take all the time it wants, or stop. What was staged before the first page is
- * asked for is seen.
+ * All items that are neither expired nor flushed, a page at a time: those in memory alone, oldest first, then those on
+ * disk in key order. Between pages nothing is held, so the reader may take all the time it wants, or stop. What was
+ * staged before the first page is asked for is seen.
  *
  * An item that is there throughout comes exactly once. One that is stored anew, or goes, meanwhile comes
  * once or not at all, in its old state or its new one.
@@ -16,6 +16,26 @@ const PAGE_ITEMS = 128;
  * @throws what LevelDB says when the store is closed, or opened anew after a failed write
  */
 export async function* liveItems(cache: Cache, store: Store): AsyncGenerator<readonly StoredItem[], void, undefined> {
+  if (store.ephemeral === undefined) {
+    yield* storedItems(cache, store);
+    return;
+  }
+  const upToCas = store.state.cas;
+  const walk = store.ephemeral.walk(upToCas);
+  try {
+    for (let page = walk.next(PAGE_ITEMS); page.length > 0; page = walk.next(PAGE_ITEMS)) {
+      const now = cache.now();
+      const { flushCas } = store.state;
+      yield page.filter(({ item }) => item.cas > flushCas && !isExpired(item, now));
+    }
+    // What came before and is on disk now, as it was or stored anew, must not come twice.
+    for await (const page of storedItems(cache, store)) yield page.filter(({ key, item }) => item.cas <= upToCas && !walk.moved.has(key));
+  } finally {
+    walk.end();
+  }
+}
+
+async function* storedItems(cache: Cache, store: Store): AsyncGenerator<readonly StoredItem[], void, undefined> {
   let now = -1;
   let after: string | undefined;
   do {

@@ -2,7 +2,7 @@ import type { Cache } from '../cache/cache.ts';
 import { isExpired } from '../cache/exptime.ts';
 import type { Residency } from '../cache/residency.ts';
 import type { Item } from '../item.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoredItem } from '../store/store.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
 import type { Evicts } from './evictors.ts';
 import type { RowCompactor } from './row-compactor.ts';
@@ -133,7 +133,8 @@ export class LocalTarget implements SweepTarget {
     const after = query.after === undefined ? undefined : Buffer.from(query.after, 'hex').toString('latin1');
     // What is staged is not in the scan yet; it is newer than any list can promise to be.
     const { found, next } = await this.#store.scan(prefix, after, query.limit);
-    const items = found
+    const { page, more } = withEphemeral(this.#store, { prefix, after, limit: query.limit }, found, next);
+    const items = page
       .filter(({ item }) => query.storedBefore === undefined || item.storedAt < query.storedBefore)
       .map(({ key, item }) => ({
         key: Buffer.from(key, 'latin1'),
@@ -142,7 +143,7 @@ export class LocalTarget implements SweepTarget {
         storedAt: item.storedAt,
         length: item.length,
       }));
-    return { items, next: next === undefined ? undefined : Buffer.from(next, 'latin1').toString('hex') };
+    return { items, next: more === undefined ? undefined : Buffer.from(more, 'latin1').toString('hex') };
   }
 
   async remove(items: readonly ListedItem[]): Promise<ReapReport> {
@@ -186,4 +187,19 @@ export class LocalTarget implements SweepTarget {
     const isExpiry = isExpired(item, this.#cache.now());
     this.#store.changeState({ expired: isExpiry ? expired + 1 : expired, reclaimedBytes: reclaimedBytes + bytes });
   }
+}
+
+/** Adds items that are in memory alone to those read from disk, in key order; `more` is the key to go on after. */
+function withEphemeral(
+  store: Store,
+  { prefix, after, limit }: { readonly prefix: string; readonly after: string | undefined; readonly limit: number },
+  found: readonly StoredItem[],
+  next: string | undefined,
+): { readonly page: readonly StoredItem[]; readonly more: string | undefined } {
+  const others = store.ephemeral?.between(prefix, after, next, limit) ?? [];
+  if (others.length === 0) return { page: found, more: next };
+  // What was overwritten meanwhile is newer in memory.
+  const merged = new Map([...found, ...others].map((stored) => [stored.key, stored]));
+  const page = [...merged.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  return page.length <= limit && others.length < limit ? { page, more: next } : { page: page.slice(0, limit), more: page[Math.min(limit, page.length) - 1]!.key };
 }

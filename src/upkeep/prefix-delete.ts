@@ -5,6 +5,8 @@ import type { Store } from '../store/store.ts';
 
 /** Items looked at per step: few enough that a step holds up the event loop for about a millisecond. */
 const STEP_ITEMS = 128;
+/** Items in memory alone looked at per step: no more than their prefix. */
+const EPHEMERAL_STEP_ITEMS = 2048;
 /** Jobs that may wait at once. */
 const JOBS_MAX = 1000;
 /** Jobs that are over and still shown. */
@@ -134,6 +136,7 @@ export class PrefixDelete {
     this.#current = number;
     // What was stored before the job may still be on its way to where a scan sees it.
     await this.#store.committed();
+    await this.#deleteEphemeral(number, signal);
     while (!signal.aborted) {
       const began = performance.now();
       const job = this.#jobs.get(number)!;
@@ -146,6 +149,32 @@ export class PrefixDelete {
         return;
       }
       await this.#rest(Math.min(performance.now() - began, REST_MAX_MS), signal);
+    }
+  }
+
+  /** Deletes what is in memory alone. Its next step on disk writes how many there were. */
+  async #deleteEphemeral(number: number, signal: AbortSignal): Promise<void> {
+    const walk = this.#store.ephemeral?.walk(number);
+    if (walk === undefined) return;
+    try {
+      for (let items = walk.next(EPHEMERAL_STEP_ITEMS); items.length > 0 && !signal.aborted; items = walk.next(EPHEMERAL_STEP_ITEMS)) {
+        const job = this.#jobs.get(number)!;
+        let { deleted, bytes } = job;
+        for (const { key, item } of items) {
+          if (!key.startsWith(job.prefix)) continue;
+          this.#store.remove(key, item);
+          this.#residency.rememberOf(key, undefined);
+          deleted++;
+          bytes += key.length + item.length;
+        }
+        this.done.items += deleted - job.deleted;
+        this.done.bytes += bytes - job.bytes;
+        this.#jobs.set(number, { ...job, deleted, bytes });
+        if (bytes > job.bytes) this.#store.changeState({ reclaimedBytes: this.#store.state.reclaimedBytes + bytes - job.bytes });
+        await this.#rest(0, signal);
+      }
+    } finally {
+      walk.end();
     }
   }
 

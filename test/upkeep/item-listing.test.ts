@@ -138,4 +138,32 @@ describe('liveItems()', () => {
       { numRuns: 15 },
     );
   });
+
+  it('lists what is in memory alone once too, though it is touched, deleted, stored anew or goes to the disk meanwhile', async () => {
+    const change = fc.record({ at: fc.nat(700), kind: fc.constantFrom('set', 'short', 'touch', 'touch', 'delete') });
+    const changes = fc.array(fc.array(change, { maxLength: 20 }), { minLength: 4, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(changes, async (changes) => {
+        const open = await OpenCache.open(tempDirectory(), 100_000, undefined, undefined, { seconds: 100, limitBytes: 2 ** 20 });
+        const keys = Array.from({ length: 400 }, (_, i) => `k${String((i * 37) % 400).padStart(4, '0')}`);
+        for (const [i, key] of keys.entries()) await open.set(key, bytesOf(i % 9 === 0 ? 400 : 10, 1), i % 3 === 0 ? 0 : 50);
+        const changed = new Set<string>();
+        let page = 0;
+        const listed = await list(open, async () => {
+          for (const { at, kind } of changes[page++] ?? []) {
+            const key = keys[at % keys.length]!;
+            if (kind !== 'touch') changed.add(key);
+            if (kind === 'delete') await open.delete(key);
+            else if (kind === 'touch') await open.touch(key, at + 1);
+            else await open.set(key, bytesOf(20, at), kind === 'short' ? 60 : 0);
+          }
+        });
+        expect(new Set(listed).size).toBe(listed.length);
+        const there = new Set(listed);
+        expect(keys.filter((key) => !changed.has(key) && !there.has(key))).toEqual([]);
+        await open.close();
+      }),
+      { numRuns: 25 },
+    );
+  });
 });

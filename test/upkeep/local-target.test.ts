@@ -200,4 +200,24 @@ describe('LocalTarget.list', () => {
     expect(keys).toEqual(['y1', 'y2']);
     await open.close();
   });
+
+  it('shows items in memory alone among the others, in key order, in portions of any size', async () => {
+    const open = await OpenCache.open(tempDirectory(), undefined, undefined, undefined, { seconds: 10, limitBytes: 2 ** 20 });
+    const keys = Array.from({ length: 60 }, (_, i) => `k${String((i * 7) % 60).padStart(2, '0')}`);
+    for (const [i, key] of keys.entries()) await open.set(key, bytesOf(10, 1), [0, 10, 10, 0, 0, 0, 10][i % 7]);
+    await open.set('a', bytesOf(10, 1), 10);
+    await open.store.committed();
+    for (const limit of [1, 2, 7, 59, 60, 61, 1000]) {
+      const listed: string[] = [];
+      let after: string | undefined;
+      do {
+        const { items, next } = await open.target.list({ limit, prefix: Buffer.from('k'), after });
+        expect(items.length).toBeLessThanOrEqual(limit);
+        listed.push(...items.map(({ key }) => key.toString()));
+        after = next;
+      } while (after !== undefined);
+      expect(listed).toEqual(keys.toSorted());
+    }
+    await open.close();
+  });
 });

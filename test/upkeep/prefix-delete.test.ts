@@ -170,10 +170,11 @@ describe('PrefixDelete', () => {
       fc.record({ kind: fc.constantFrom('restart', 'flush'), key: fc.constant('') }),
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(action, { maxLength: 6 }), { minLength: 4, maxLength: 14 }), async (given) => {
+      fc.asyncProperty(fc.boolean(), fc.array(fc.array(action, { maxLength: 6 }), { minLength: 4, maxLength: 14 }), async (isEphemeral, given) => {
         const rounds = [...given];
         await withTempDirectory(async (directory) => {
-          const open = await OpenCache.open(directory, 60_000);
+          const ephemeral = isEphemeral ? { seconds: 1000, limitBytes: 2 ** 20 } : undefined;
+          const open = await OpenCache.open(directory, 60_000, undefined, undefined, ephemeral);
           /** What must be there at the end, and the version of its value. */
           const expected = new Map<string, number>();
           let version = 0;
@@ -181,7 +182,7 @@ describe('PrefixDelete', () => {
             await open.set(key, bytesOf(length, ++version), exptime);
             expected.set(key, version);
           };
-          for (const prefix of ['a', 'ab', 'b']) for (let i = 0; i < 400; i += 2) await store(`${prefix}${String(i).padStart(3, '0')}`, i % 50 === 0 ? 700 : 8);
+          for (const prefix of ['a', 'ab', 'b']) for (let i = 0; i < 400; i += 2) await store(`${prefix}${String(i).padStart(3, '0')}`, i % 50 === 0 ? 700 : 8, i % 4 === 0 ? 1000 : 0);
           let restart = false;
           const act = async (deletes: PrefixDelete): Promise<void> => {
             for (const { kind, key } of rounds.shift() ?? []) {
@@ -217,7 +218,7 @@ describe('PrefixDelete', () => {
           }
           await open.store.committed();
           const found = new Map<string, Buffer | undefined>();
-          for (const { key, item } of (await open.store.scan('', undefined, 10_000)).found) {
+          for (const { key, item } of [...(await open.store.scan('', undefined, 10_000)).found, ...(open.store.ephemeral?.between('', undefined, undefined, 10_000) ?? [])]) {
             if (item.cas > open.store.state.flushCas) found.set(key, undefined);
           }
           for (const [key, number] of expected) {
