@@ -64,6 +64,8 @@ export interface ServeConfig {
   readonly ack: AckMode;
   /** Seconds between sweeps inside the server; 0 = off. */
   readonly expireEvery: number;
+  /** Items stored for at most so many seconds are kept in memory alone until an orderly stop; 0 = none. */
+  readonly ephemeralTtl: number;
   /** Bytes of the largest item: key, value and memcached's overhead of 59 bytes, 63 with client flags. */
   readonly maxItemSize: number;
   /** Who may send the control commands of the expiry daemon. */

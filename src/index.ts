@@ -46,6 +46,7 @@ export const defaultConfig: ServeConfig = {
   maxItemSize: 2 ** 20,
   sync: 66,
   ack: 'log',
+  ephemeralTtl: 0,
   expireEvery: 0,
   cas: true,
   flushAll: true,

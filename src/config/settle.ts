@@ -75,6 +75,7 @@ export function settle(resolved: Resolved<ServeOptions>, environment: NodeJS.Pro
       sync: values.sync,
       ack: values.ack,
       expireEvery: values.expireEvery,
+      ephemeralTtl: values.ephemeralTtl,
       maxItemSize: values.maxItemSize,
       control: values.control,
       verbosity: verbosityOf(logLevel),

@@ -101,6 +101,7 @@ export function settingsOf(config: ServeConfig, live: LiveSettings): Stat[] {
     ['ack', config.ack],
     ['sync_interval', config.sync],
     ['expire_every', config.expireEvery],
+    ['ephemeral_ttl', config.ephemeralTtl],
     ['control', config.control],
     ['watch_enabled', yesNo(config.watching)],
     ...live.addresses.map((address, i): Stat => [`listener_${i}`, address]),

@@ -16,6 +16,7 @@ import { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { AccessTable } from '../ram/access-table.ts';
 import { RamTier } from '../ram/ram-tier.ts';
 import { ReadSketch } from '../ram/read-sketch.ts';
+import type { EphemeralOptions } from '../store/ephemeral-items.ts';
 import { Store } from '../store/store.ts';
 import { BLOCK_CACHE_SHARE } from '../store/tuning.ts';
 import { DiskBudget } from '../upkeep/disk-budget.ts';
@@ -51,6 +52,9 @@ import { parseWatchWords, WatchHub } from './watch-hub.ts';
 const KEYS_LOGGED = 16;
 /** Share of `--memory` that remembers when keys were asked for. */
 const ACCESS_SHARE = 1 / 64;
+/** Share of `--memory` for items that are in memory alone, and the most of it: lists go through all of them. */
+const EPHEMERAL_SHARE = 1 / 16;
+const EPHEMERAL_BYTES_MAX = 64 * 2 ** 20;
 /** Milliseconds that connections get to finish what they have in hand when the server stops. */
 const FINISH_MS = 5000;
 /** Milliseconds between two looks for idle connections. */
@@ -204,9 +208,11 @@ class TugelaServer implements RunningServer {
     const bytes = config.memory * 2 ** 20;
     const blockCacheBytes = Math.floor(bytes * BLOCK_CACHE_SHARE);
     let residency: Residency | undefined;
+    const ephemeral = ephemeralOptions(config, this.#clock);
     const budget = config.diskLimit === undefined ? undefined : new DiskBudget(config.diskLimit);
     const store = await Store.open(config.file, {
       blockCacheBytes,
+      ephemeral,
       segmentBytes: budget?.segmentBytes,
       writeBufferBytes: budget?.writeBufferBytes,
       tableBytes: budget?.tableBytes,
@@ -217,7 +223,8 @@ class TugelaServer implements RunningServer {
     });
     this.#store = store;
     const accessBytes = Math.floor(bytes * ACCESS_SHARE);
-    residency = new Residency(store, new RamTier(config.ramTier ? bytes - blockCacheBytes - accessBytes : 0));
+    const fixedBytes = blockCacheBytes + accessBytes + (ephemeral?.limitBytes ?? 0);
+    residency = new Residency(store, new RamTier(config.ramTier ? bytes - fixedBytes : 0));
     const cache = new Cache(store, residency, new AccessTable(accessBytes), this.#clock, config.maxItemSize, {
       cas: config.cas,
       prefixDelimiter: config.prefixDelimiter,
@@ -265,7 +272,7 @@ class TugelaServer implements RunningServer {
       watching: config.watching,
       mayControl: (session) => control.isAllowed(session),
       stop: (why) => this.#requestStop(why),
-      setMemory: (megabytes) => this.#setMemory(megabytes, cache, blockCacheBytes + accessBytes),
+      setMemory: (megabytes) => this.#setMemory(megabytes, cache, fixedBytes),
       refreshCertificates: () => this.#refreshCertificates(),
       startSweep: () => upkeep.startSweep(),
       metadump: () => dump.metadump(),
@@ -430,7 +437,7 @@ class TugelaServer implements RunningServer {
     }
   }
 
-  /** Everything but what LevelDB was given at the start, and the table of accesses, takes the new size. */
+  /** Everything but what LevelDB was given at the start, the table of accesses, and what is in memory alone, takes the new size. */
   #setMemory(megabytes: number, cache: Cache, fixedBytes: number): void {
     if (this.#config.ramTier) cache.residency.ram.resize(Math.max(0, megabytes * 2 ** 20 - fixedBytes));
     this.#memory = megabytes;
@@ -485,6 +492,13 @@ class TugelaServer implements RunningServer {
     this.#listeners.removeFiles();
     this.#logger.info('stopped');
   }
+}
+
+/** Which items stay in memory alone; undefined = none. */
+function ephemeralOptions({ ephemeralTtl, memory }: ServeConfig, clock: Clock): EphemeralOptions | undefined {
+  if (ephemeralTtl === 0) return undefined;
+  const limitBytes = Math.min(EPHEMERAL_BYTES_MAX, memory * 2 ** 20 * EPHEMERAL_SHARE);
+  return { seconds: ephemeralTtl, limitBytes, clock };
 }
 
 /** Lengths of values as far as memory knows them. */

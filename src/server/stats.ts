@@ -2,6 +2,7 @@ import type { AuthCounts } from '../auth/auth-counts.ts';
 import type { Cache } from '../cache/cache.ts';
 import { type Counters, newCounters } from '../cache/counters.ts';
 import type { ServeConfig } from '../config.ts';
+import type { EphemeralItems } from '../store/ephemeral-items.ts';
 import type { CommitStats, Store } from '../store/store.ts';
 import type { SizeHistogram } from '../upkeep/size-histogram.ts';
 import type { CrawlerSettings } from './admin.ts';
@@ -211,8 +212,8 @@ export class Stats {
     }
     stats.push(
       ...zeros('unexpected_napi_ids', 'round_robin_fallback'),
-      ['bytes', state.bytes],
-      ['curr_items', state.items],
+      ['bytes', store.bytes],
+      ['curr_items', store.items],
       ['total_items', state.totalItems],
       ...zeros('slab_global_page_pool', 'expired_unfetched', 'evicted_unfetched'),
       ['evictions', cache.counters.evictions],
@@ -242,8 +243,8 @@ export class Stats {
     const ram = residency.ram.stats();
     if (store.state.totalItems === 0) return [['active_slabs', 0], ['total_malloced', ram.usedBytes]];
     return [
-      ['1:used_chunks', store.state.items],
-      ['1:mem_requested', store.state.bytes],
+      ['1:used_chunks', store.items],
+      ['1:mem_requested', store.bytes],
       ['1:get_hits', counters.get_hits],
       ['1:cmd_set', counters.cmd_set],
       ['1:delete_hits', counters.delete_hits],
@@ -273,9 +274,9 @@ export class Stats {
   #items(): Stat[] {
     const { cache, store } = this.#sources;
     const ram = cache.residency.ram.stats();
-    if (store.state.items === 0) return [];
+    if (store.items === 0) return [];
     return [
-      ['items:1:number', store.state.items],
+      ['items:1:number', store.items],
       ['items:1:number_ram', ram.items],
       ['items:1:mem_requested', ram.usedBytes],
       ['items:1:evicted_ram', ram.evictions],
@@ -313,8 +314,8 @@ export class Stats {
     const { liveValueBytes, deadValueBytes } = store;
     const gets = counters.get_hits + counters.get_misses + counters.touch_hits + counters.touch_misses;
     return [
-      ['items', state.items],
-      ['live_bytes', state.bytes],
+      ['items', store.items],
+      ['live_bytes', store.bytes],
       ['dead_bytes', deadRowBytes + deadValueBytes],
       ['disk_bytes', levelBytes + values.bytes],
       ['level_disk_bytes', levelBytes],
@@ -335,6 +336,7 @@ export class Stats {
       ['ram_lookups', gets],
       ['rows_read', residency.reads.rows],
       ['values_read', residency.reads.values],
+      ...ephemeralStats(store.ephemeral),
       ['ram_hit_rate', gets === 0 ? '0.0000' : Math.max(0, 1 - residency.reads.lookups / gets).toFixed(4)],
       ['batches', commits.batches],
       ['mutations', commits.mutations],
@@ -380,6 +382,7 @@ export class Stats {
     auth.errors = 0;
     const zero: CommitStats = { batches: 0, mutations: 0, levelBytes: 0, valueBytes: 0, syncs: 0, failures: 0, damaged: 0 };
     Object.assign(store.commits, zero);
+    if (store.ephemeral !== undefined) Object.assign(store.ephemeral.counts, { stored: 0, overflows: 0 });
     cache.residency.reads.rows = 0;
     cache.residency.reads.values = 0;
     cache.residency.reads.lookups = 0;
@@ -392,6 +395,16 @@ function countersOf(counters: Omit<Counters, 'evictions'>): Stat[] {
 
 function zeros(...names: string[]): Stat[] {
   return names.map((name) => [name, 0]);
+}
+
+function ephemeralStats(ephemeral: EphemeralItems | undefined): Stat[] {
+  return [
+    ['ephemeral_items', ephemeral?.size ?? 0],
+    ['ephemeral_bytes', ephemeral?.bytes ?? 0],
+    ['ephemeral_limit_bytes', ephemeral?.limitBytes ?? 0],
+    ['ephemeral_stored', ephemeral?.counts.stored ?? 0],
+    ['ephemeral_overflows', ephemeral?.counts.overflows ?? 0],
+  ];
 }
 
 /** Reads LevelDB's table `level files size(MB) time(sec) read(MB) write(MB)`. */

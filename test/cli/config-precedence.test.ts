@@ -50,6 +50,7 @@ describe('readServeSettings()', () => {
         portFile: undefined,
         sync: 66,
         ack: 'log',
+        ephemeralTtl: 0,
         expireEvery: 0,
         maxItemSize: 1_048_576,
         control: 'local',

@@ -27,6 +27,7 @@ export const OWN_KEYS = [
   'diskLimit',
   'quota',
   'sync',
+  'ephemeralTtl',
   'expireEvery',
   'withExpire',
   'control',

@@ -18,6 +18,9 @@ export const ITEM_SIZE_MAX: number = 1024 ** 3;
 const DISK_LIMIT_MIN = 128 * 1024 ** 2;
 const DISK_LIMIT_MAX = 1024 ** 5;
 
+/** Seconds of the largest `--ephemeral-ttl`: what lives longer deserves a disk. */
+const EPHEMERAL_TTL_MAX = 3600;
+
 /** A timer must fit 31 bits of milliseconds; a week is the round number below. */
 const INTERVAL_MAX_SECONDS = 604_800;
 
@@ -107,6 +110,16 @@ export const storeOptions = {
     defaultText: '66',
     unit: 's',
     description: 'force writes to disk this often; 0 = never by timer',
+  }),
+  ephemeralTtl: option({
+    name: 'ephemeral-ttl',
+    argument: 'secs',
+    group: EXPIRY,
+    type: wholeNumber(0, EPHEMERAL_TTL_MAX),
+    default: 0,
+    defaultText: '0',
+    unit: 's',
+    description: 'keep items stored for at most so long in memory alone until an orderly stop: a crash loses them; 0 = none',
   }),
   expireEvery: option({
     name: 'expire-every',
