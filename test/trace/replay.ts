@@ -52,6 +52,11 @@ export async function replay(trace: Trace, target: ReplayTarget, windowCommands:
   return await new Replay(trace, target).run(windowCommands);
 }
 
+/** Replays a trace in the same way to a server that stays up. Returns all that was not as it must be. */
+export async function replayWhole(trace: Trace, target: ReplayTarget): Promise<readonly string[]> {
+  return await new Replay(trace, target).runWhole();
+}
+
 /** Percentage for people. */
 export function percent({ hits, gets }: Pick<HitRate, 'hits' | 'gets'>): string {
   return `${((100 * hits) / Math.max(1, gets)).toFixed(2)} %`;
@@ -118,6 +123,14 @@ class Replay {
       comparedAtEnd,
       errors: this.#errors,
     };
+  }
+
+  async runWhole(): Promise<readonly string[]> {
+    await this.#play(0, this.#trace.commands.length);
+    await this.#settle();
+    await this.#compareAll('at the end');
+    for (const client of this.#clients.values()) client.destroy();
+    return this.#errors;
   }
 
   /** Starts the commands of a range; the last ones are still under way when it returns. */
