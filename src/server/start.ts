@@ -305,6 +305,8 @@ class TugelaServer implements RunningServer {
       expiryAge: () => upkeep.target.reportAge,
       deadRowBytes: () => upkeep.deadRowBytes(),
       upkeep: () => upkeep.stats(),
+      load: () => upkeep.loop.stats(),
+      resetLoad: () => upkeep.loop.reset(),
       now: () => this.#clock.now(),
     });
     const administration: Administration = {

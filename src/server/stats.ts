@@ -50,6 +50,10 @@ export interface StatsSources {
   deadRowBytes(): Promise<number>;
   /** Upkeep in the background: names and values for `stats storage`. */
   upkeep(): [string, string | number][];
+  /** Names and values for `stats load`. */
+  load(): [string, string | number][];
+  /** Forgets what `load` has counted. */
+  resetLoad(): void;
   now(): number;
 }
 
@@ -110,6 +114,8 @@ export class Stats {
         return listing(this.#conns());
       case 'storage':
         return listing(await this.#storage());
+      case 'load':
+        return listing(this.#sources.load());
       case 'expire':
         return listing(this.#expire());
       case 'cachedump':
@@ -375,6 +381,7 @@ export class Stats {
     traffic.bytesWritten = 0;
     traffic.yields = 0;
     this.#sources.watch.resetCounts();
+    this.#sources.resetLoad();
     connections.total = 0;
     connections.rejected = 0;
     connections.idleKicks = 0;

@@ -1,5 +1,4 @@
 import { statfs } from 'node:fs/promises';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.ts';
 import type { Store } from '../store/store.ts';
@@ -8,6 +7,7 @@ import type { Evictor } from './evictor.ts';
 import { Evictors } from './evictors.ts';
 import { FlushReclaim } from './flush-reclaim.ts';
 import { LocalTarget } from './local-target.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { PrefixDelete, type PrefixJob } from './prefix-delete.ts';
 import type { QuotaKeeper } from './quota-keeper.ts';
 import { RoomQueue } from './room-queue.ts';
@@ -65,9 +65,9 @@ export class Upkeep {
   readonly #room = new RoomQueue((bytes) => this.#fits(bytes));
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
-  readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  /** How late the event loop is. */
+  readonly loop: LoopDelay = new LoopDelay();
   #timer: NodeJS.Timeout | undefined;
-  #busyMs = 0;
   #syncDue: number;
   #sweepDue: number;
   #sweeping = false;
@@ -87,19 +87,19 @@ export class Upkeep {
     const { cache, store } = options;
     this.#compactor = new RowCompactor(store);
     const evictors = options.evicts === false ? [] : [options.evictor, options.quotas?.evictor].filter((each) => each !== undefined);
-    this.target = new LocalTarget(cache, store, () => this.#busyMs, evictors.length === 0 ? undefined : new Evictors(evictors), this.#compactor);
+    this.target = new LocalTarget(cache, store, () => this.loop.lastSecondMs, evictors.length === 0 ? undefined : new Evictors(evictors), this.#compactor);
     if (options.quotas !== undefined) options.quotas.limits.onHigh = () => this.#evictForQuotas();
     this.#ephemeral = new EphemeralSweep(cache.residency, store);
     this.#flush = new FlushReclaim(cache.residency, store);
     this.#prefixes = new PrefixDelete(cache.residency, store);
-    this.#collector = new ValueCollector(cache.residency, store, () => this.#busyMs);
+    this.#collector = new ValueCollector(cache.residency, store, () => this.loop.lastSecondMs);
     this.#syncDue = performance.now() + options.syncEvery * 1000;
     // The first sweep comes at once: what became due while the server was down is swept then.
     this.#sweepDue = performance.now();
   }
 
   start(): void {
-    this.#delay.enable();
+    this.loop.start();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
     this.#deletePrefixes();
@@ -197,7 +197,7 @@ export class Upkeep {
       ['store_reopens', this.#reopens],
       ...this.#evictionStats(),
       ...(this.#options.quotas?.stats() ?? []),
-      ['loop_delay_ms', this.#busyMs.toFixed(1)],
+      ['loop_delay_ms', this.loop.lastSecondMs.toFixed(1)],
     ];
   }
 
@@ -228,16 +228,15 @@ export class Upkeep {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#ephemeral.stop();
-    this.#delay.disable();
     this.#room.stop();
+    this.loop.stop();
     this.#abort.abort();
     await Promise.allSettled(this.#running);
   }
 
   #tick(): void {
     const { cache, store, syncEvery, expireEvery } = this.#options;
-    this.#busyMs = this.#delay.count > 0 ? Math.max(0, this.#delay.percentile(99) / 1e6 - 10) : 0;
-    this.#delay.reset();
+    this.loop.tick();
     const time = performance.now();
     if (store.failure !== undefined) {
       if (!this.#tending) this.#track(this.#tend(store.failure), 'store cannot be opened anew');
@@ -283,7 +282,7 @@ export class Upkeep {
 
   /** Compacts a range if that pays, the server is calm, and no daemon asks for it. */
   #compact(): void {
-    if (this.#hasDaemon || this.#busyMs > CALM_MS || this.#compactor.running) return;
+    if (this.#hasDaemon || this.loop.lastSecondMs > CALM_MS || this.#compactor.running) return;
     this.#track(
       this.#compactor.step().then(() => undefined),
       'compacting failed',

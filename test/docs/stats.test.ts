@@ -18,7 +18,7 @@ test('docs/operations.md has every name that stats shows', async () => {
   const daemonPort = Number(String(started['stats']).split(':').at(-1));
   await eventually(async () => (await namesOf(port, 'stats expire')).length > 10, 'the daemon reports');
   const names = [...(await namesOf(daemonPort, 'stats'))];
-  for (const group of ['', ' settings', ' items', ' conns', ' slabs', ' sizes', ' storage', ' expire']) {
+  for (const group of ['', ' settings', ' items', ' conns', ' slabs', ' sizes', ' storage', ' load', ' expire']) {
     names.push(...(await namesOf(port, `stats${group}`)));
   }
   expect([...new Set(names)].filter((name) => !operations.includes(`\`${documentedAs(name)}\``))).toEqual([]);
