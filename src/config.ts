@@ -22,6 +22,8 @@ export interface ServeConfig {
   readonly ramTier: boolean;
   /** Most client connections at once. */
   readonly connections: number;
+  /** Bytes that all connections together may hold of requests and replies. */
+  readonly connectionMemory: number;
   /** Connections that the kernel queues while the process is busy. */
   readonly backlog: number;
   /** Requests of one connection that are executed before others get their turn. */

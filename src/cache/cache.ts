@@ -16,6 +16,10 @@ import { decideStore, joinValues, type StoreOp, type StoreOutcome, storeWordOf }
 export const NEEDS_LOAD = 'needs_load';
 export type NeedsLoad = typeof NEEDS_LOAD;
 
+/** The value is longer than `Cache.fetchLimit`; nothing was done or counted. */
+export const NEEDS_ROOM = 'needs_room';
+export type NeedsRoom = typeof NEEDS_ROOM;
+
 /** Bytes that memcached counts for an item besides key and value: header, key's NUL, CRLF and cas id. */
 const ITEM_OVERHEAD = 48 + 1 + 2 + 8;
 const FLAGS_OVERHEAD = 4;
@@ -93,6 +97,8 @@ export class Cache {
   holdForRoom: ((bytes: number, done: () => void) => boolean) | undefined = undefined;
   /** The same below the quotas of prefixes: whether a key (latin1) may take so many bytes more. Asked when an item grows. */
   hasQuota: ((key: string, growth: number) => boolean) | undefined = undefined;
+  /** Longest value that may be fetched just now. */
+  fetchLimit: number = Number.POSITIVE_INFINITY;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #maxItemSize: number;
@@ -148,7 +154,7 @@ export class Cache {
   }
 
   /** get and gets (`exptime` undefined), gat and gats. True on a hit, described in `hit`. */
-  fetch(key: KeyRange, exptime: number | undefined, hit: Hit): boolean | NeedsLoad {
+  fetch(key: KeyRange, exptime: number | undefined, hit: Hit): boolean | NeedsLoad | NeedsRoom {
     const now = this.now();
     const { buffer, start, end } = key;
     const { residency, counters } = this;
@@ -161,6 +167,7 @@ export class Cache {
       ram.touched(slot);
       if (!ram.isAbsent(slot)) {
         if (exptime === undefined && this.#isAlive(ram.expiresAt(slot), ram.cas(slot), now)) {
+          if (ram.length(slot) > this.fetchLimit) return NEEDS_ROOM;
           counters.cmd_get++;
           counters.get_hits++;
           this.access.note(hash, now);
@@ -192,6 +199,7 @@ export class Cache {
         item = known ?? undefined;
       }
     }
+    if (item !== undefined && item.length > this.fetchLimit) return NEEDS_ROOM;
     const live = this.#countLookup(key, item, now);
     if (exptime === undefined) counters.cmd_get++;
     else counters.cmd_touch++;

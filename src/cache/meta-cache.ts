@@ -1,6 +1,6 @@
 import { BASE64_KEY, casOf, type Item, STALE, type U64, WIN_SENT } from '../item.ts';
 import { addDelta } from './add-delta.ts';
-import { type Cache, type Found, type Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad, withExpiry } from './cache.ts';
+import { type Cache, type Found, type Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM, type NeedsLoad, type NeedsRoom, withExpiry } from './cache.ts';
 import type { Command, MetaFields, MetaFlags } from './command.ts';
 import { Op } from './command.ts';
 import { AT_ONCE, expiryOf, NEVER } from './exptime.ts';
@@ -32,12 +32,13 @@ export class MetaCache {
   }
 
   /** mg. On a hit `hit` has the value if v asked for it; its length is that of the value in any case. */
-  get(key: KeyRange, meta: MetaFlags, fields: MetaFields, hit: Hit): 'hit' | 'miss' | 'no_memory' | NeedsLoad {
+  get(key: KeyRange, meta: MetaFlags, fields: MetaFields, hit: Hit): 'hit' | 'miss' | 'no_memory' | NeedsLoad | NeedsRoom {
     const cache = this.#cache;
     this.#countUse(key, meta);
     const found = cache.lookUp(key, meta.value);
     if (found === NEEDS_LOAD) return NEEDS_LOAD;
     const { live, now, hash } = found;
+    if (meta.value && live !== undefined && live.length > cache.fetchLimit) return NEEDS_ROOM;
     fields.reset();
     cache.prefixes.quotas?.countGet(key.buffer, key.start, key.end, live !== undefined);
     if (live === undefined) {

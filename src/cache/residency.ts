@@ -12,11 +12,15 @@ const FETCH_KEYS = 32;
 export interface Want {
   readonly key: string;
   readonly value: boolean;
+  /** A value that is longer stays on disk; undefined = none is too long. */
+  readonly most?: number;
 }
 
 interface Ticket {
   readonly key: string;
   value: boolean;
+  /** Longest value that is read. */
+  most: number;
   readonly waiters: Waiter[];
   /** The key's state if it changed while it was being read: who knows all but the value may change it. */
   changed: Item | null | undefined;
@@ -202,18 +206,20 @@ export class Residency {
     const waiter: Waiter = { missing: 0, keys: [], done };
     for (const want of wants) {
       const held = this.#held.get(want.key);
-      if (held !== undefined && (held.item === null || !want.value || held.item.value !== undefined)) {
+      const most = want.most ?? Number.POSITIVE_INFINITY;
+      if (held !== undefined && (held.item === null || !want.value || held.item.value !== undefined || held.item.length > most)) {
         held.holders++;
         waiter.keys.push(want.key);
         continue;
       }
       let ticket = this.#tickets.get(want.key);
       if (ticket === undefined) {
-        ticket = { key: want.key, value: want.value, waiters: [], changed: undefined };
+        ticket = { key: want.key, value: want.value, most, waiters: [], changed: undefined };
         this.#tickets.set(want.key, ticket);
         this.#queue.push(ticket);
         this.#schedule();
-      } else if (want.value && !ticket.value) {
+      } else if (want.value) {
+        ticket.most = ticket.value ? Math.max(ticket.most, most) : most;
         ticket.value = true;
       }
       if (ticket.waiters.at(-1) === waiter) continue;
@@ -326,7 +332,7 @@ export class Residency {
     const before = takeChange(ticket);
     let found = before === undefined ? item : before;
     try {
-      while (found !== null && ticket.value && found.value === undefined) {
+      while (found !== null && ticket.value && found.value === undefined && found.length <= ticket.most) {
         this.reads.values++;
         const value: Buffer | undefined = await this.#store.readValue(ticket.key, found);
         if (this.#tickets.get(ticket.key) !== ticket) return;
@@ -352,7 +358,7 @@ export class Residency {
       const holders = (this.#held.get(ticket.key)?.holders ?? 0) + waiters.length;
       this.#held.set(ticket.key, { item: found, holders });
     }
-    if (ticket.value) this.#keep(ticket.key, found);
+    if (ticket.value && (found === null || found.value !== undefined)) this.#keep(ticket.key, found);
     for (const waiter of waiters) waiter.keys.push(ticket.key);
     for (const waiter of waiters) {
       if (--waiter.missing === 0) this.#finish(waiter, undefined);

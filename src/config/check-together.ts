@@ -2,8 +2,10 @@ import { isIP } from 'node:net';
 import type { ListenAddress } from '../config.ts';
 import { isLoopback, isWildcard } from './address.ts';
 import { formatListenAddress } from './listen-list.ts';
+import { leastConnectionMemory } from './connection-memory.ts';
 import { type Resolved, usageError } from './resolve.ts';
 import type { ServeOptions } from './serve-options.ts';
+import { formatBytes } from './value-type.ts';
 
 /** What errors call an option: `--tls` for `serve`, `-Z` for a command line of memcached's. */
 export type NameOf = (key: keyof ServeOptions) => string;
@@ -16,6 +18,7 @@ export function assertListens({ values }: Resolved<ServeOptions>, nameOf: NameOf
 
 /** Throws `TUGELA_USAGE` when options that are right each by itself do not go together. */
 export function checkTogether(resolved: Resolved<ServeOptions>, nameOf: NameOf): void {
+  checkConnectionMemory(resolved, nameOf);
   checkUdp(resolved, nameOf);
   checkTls(resolved, nameOf);
   checkPasswords(resolved, nameOf);
@@ -25,6 +28,15 @@ export function checkTogether(resolved: Resolved<ServeOptions>, nameOf: NameOf):
 /** The addresses where a client without TLS is served, by a port known before the server has bound it. */
 export function plainAddresses(listen: readonly ListenAddress[], port: number, tls: boolean): readonly ListenAddress[] {
   return tls ? listen.filter((address) => address.security === 'plain' && (address.port ?? port) !== 0) : listen;
+}
+
+function checkConnectionMemory({ values }: Resolved<ServeOptions>, nameOf: NameOf): void {
+  const { connectionMemory, maxItemSize } = values;
+  const least = leastConnectionMemory(maxItemSize);
+  if (connectionMemory === undefined || connectionMemory >= least) return;
+  throw usageError(
+    `${nameOf('connectionMemory')}: ${formatBytes(connectionMemory)} is less than two items of ${nameOf('maxItemSize')} take, ${formatBytes(least)}`,
+  );
 }
 
 function checkUdp({ values }: Resolved<ServeOptions>, nameOf: NameOf): void {

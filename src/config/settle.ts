@@ -2,6 +2,7 @@ import type { ProtocolMode, ServeConfig, TlsConfig } from '../config.ts';
 import { checkTogether, type NameOf } from './check-together.ts';
 import type { OptionSpec } from './option.ts';
 import { type Layer, type Resolved, usageError } from './resolve.ts';
+import { connectionMemoryFor } from './connection-memory.ts';
 import { LOG_LEVELS, type LogLevel, serveOptions, type ServeOptions } from './serve-options.ts';
 
 /** What concerns the process around the server, not the server. */
@@ -54,6 +55,7 @@ export function settle(resolved: Resolved<ServeOptions>, environment: NodeJS.Pro
       diskLimit: values.diskLimit,
       quotas: values.quota,
       connections: values.connections,
+      connectionMemory: values.connectionMemory ?? connectionMemoryFor(values.memory, values.maxItemSize),
       backlog: values.backlog,
       requestsPerEvent: values.maxRequestsPerEvent,
       idleTimeout: values.idleTimeout,

@@ -1,5 +1,5 @@
 import { SASL_MECHANISMS, type SaslAuthority, type SaslOutcome } from '../auth/sasl.ts';
-import { type Cache, Hit, type KeyRange, NEEDS_LOAD } from '../cache/cache.ts';
+import { type Cache, Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM } from '../cache/cache.ts';
 import { type Command, Op } from '../cache/command.ts';
 import { type StoreOp, storeWordOf } from '../cache/store-item.ts';
 import { messageOf } from '../errors.ts';
@@ -177,6 +177,7 @@ export class BinaryDialect implements Dialect {
     const hit = this.#hit;
     const found = this.#cache.fetch(this.#keyOf(request.command), exptime, hit);
     if (found === NEEDS_LOAD) return 'load';
+    if (found === NEEDS_ROOM) return 'room';
     if (!found) {
       missPacket(out, request);
       return 'done';

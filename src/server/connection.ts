@@ -7,6 +7,7 @@ import { NEED_MORE } from '../protocol/text-parser.ts';
 import type { CommitWaiter } from '../store/commit-group.ts';
 import type { Store } from '../store/store.ts';
 import { COPIED_VALUE_BYTES } from '../store/tuning.ts';
+import type { ConnectionMemory, MemoryHolder } from './connection-memory.ts';
 import { type Dialect, FLUSH_BYTES } from './dialect.ts';
 import type { ConnectionState, Session } from './session.ts';
 
@@ -21,10 +22,20 @@ const UNSENT_BYTES = 1024 * 1024;
 const PENDING_BYTES = 16 * 1024 * 1024;
 /** Keys that one look ahead loads together. */
 const LOOK_AHEAD_KEYS = 256;
+/** Longest value that is loaded ahead of its turn: all of them together may be thrown away again, if the client does not read. */
+const LOOK_AHEAD_VALUE_BYTES = 8 * 1024;
+/** Bytes of replies after which a connection leaves the turn to others, however fast its client reads. */
+const TURN_BYTES = 2 * 1024 * 1024;
+/** Values and data blocks above this are large: they wait when the memory for connections is used up. */
+export const LARGE_BYTES: number = 16 * 1024;
 
 /** What a connection needs of the socket, or of what stands for one. */
 export interface Wire {
   readonly writableLength: number;
+  /** True when `drain` will be told; undefined where its memory is bounded otherwise. */
+  readonly writableNeedDrain?: boolean;
+  /** Node's own; `writeQueueSize` = bytes of the write under way that the kernel has not taken. */
+  readonly _handle?: { readonly writeQueueSize?: number } | null;
   on(event: 'drain' | 'end' | 'close' | 'error', listener: () => void): unknown;
   /** Takes the bytes, which may change afterwards once `writableLength` is 0. */
   write(bytes: Buffer): unknown;
@@ -62,6 +73,8 @@ export interface ConnectionContext {
   /** Mutations are acknowledged before they are committed. */
   readonly ackFromMemory: boolean;
   readonly traffic: Traffic;
+  /** What all connections hold together. */
+  readonly memory: ConnectionMemory;
   /** Requests that one connection may execute before others get their turn. */
   readonly requestsPerEvent: number;
   nowSeconds(): number;
@@ -100,7 +113,7 @@ interface Collecting {
  * committed (replies are held back until then), for the client to read, or for a command that works in
  * the background. Input that arrives meanwhile is kept, up to a bound.
  */
-export class Connection implements Session, CommitWaiter {
+export class Connection implements Session, CommitWaiter, MemoryHolder {
   readonly id: number;
   readonly peer: string;
   readonly listener: string;
@@ -131,7 +144,7 @@ export class Connection implements Session, CommitWaiter {
   #tooLarge = false;
   /** True once the command that is next has waited for room: then it is executed, and refused if there still is none. */
   #hasWaited = false;
-  #waiting: 'nothing' | 'load' | 'room' | 'commit' | 'drain' | 'later' | 'turn' | 'watch' = 'nothing';
+  #waiting: 'nothing' | 'load' | 'room' | 'commit' | 'drain' | 'later' | 'turn' | 'memory' | 'watch' = 'nothing';
   /** True once it is only there to receive log lines. */
   #watching = false;
   /** Told when the client has read what a stream waits for, or is gone. */
@@ -152,6 +165,12 @@ export class Connection implements Session, CommitWaiter {
   /** No further input is taken; what came before is still answered. */
   #peerEnded = false;
   #closed = false;
+  /** What the common account of memory knows of. */
+  #heldBytes = 0;
+  /** Bytes read, and bytes given to the socket. */
+  #passedBytes = 0;
+  /** Bytes of replies in this turn. */
+  #turnBytes = 0;
 
   constructor(socket: Wire, origin: Origin, context: ConnectionContext) {
     this.#socket = socket;
@@ -173,6 +192,8 @@ export class Connection implements Session, CommitWaiter {
       this.#closed = true;
       this.#input = undefined;
       this.#collecting = undefined;
+      context.memory.leave(this);
+      this.#account();
       this.#onRoom?.();
       context.onClose(this);
     });
@@ -201,8 +222,37 @@ export class Connection implements Session, CommitWaiter {
     return this.#socket.writableLength;
   }
 
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  get movedBytes(): number {
+    return this.#passedBytes - this.#socket.writableLength - (this.#socket._handle?.writeQueueSize ?? 0);
+  }
+
+  get isHeldUp(): boolean {
+    // A listing that waits for its reader does so in the background.
+    return this.#onRoom === undefined && this.#waiting !== 'drain' && this.#waiting !== 'nothing';
+  }
+
   push(bytes: Buffer): void {
     this.#send(bytes);
+    this.#account();
+  }
+
+  /** Goes on with what waited for memory. */
+  roomMade(): void {
+    if (this.#waiting !== 'memory') return;
+    this.#waiting = 'nothing';
+    this.#resume();
+  }
+
+  /** Ends the connection because it holds too much while memory is short. */
+  evict(): void {
+    this.closeReason = 'error';
+    this.#closed = true;
+    this.#account();
+    this.#socket.destroy();
   }
 
   /** True for a connection between commands. */
@@ -215,10 +265,12 @@ export class Connection implements Session, CommitWaiter {
     // A watcher has nothing more to say.
     if (this.#closed || this.#closing || this.#peerEnded || this.#watching) return true;
     this.#context.traffic.bytesRead += length;
+    this.#passedBytes += length;
     if (this.#waiting !== 'nothing' || this.#running) {
       const view = bytes.subarray(0, length);
       this.#input = this.#input === undefined ? Buffer.from(view) : Buffer.concat([this.#input, view]);
-      this.#readingPaused = this.#input.length > BACKLOG_BYTES;
+      this.#readingPaused = this.#input.length > BACKLOG_BYTES || this.#context.memory.isShort;
+      this.#account();
       return !this.#readingPaused;
     }
     if (this.#input === undefined) this.#run(bytes, 0, length, false);
@@ -227,7 +279,12 @@ export class Connection implements Session, CommitWaiter {
       this.#input = undefined;
       this.#run(input, 0, input.length, true);
     }
-    return true;
+    if (this.#waiting === 'nothing' && this.#incompleteBytes > LARGE_BYTES && this.#lacksRoom) {
+      // The rest of the data block, or of the line, stays with the client.
+      this.#waitForRoom();
+      this.#readingPaused = true;
+    }
+    return !this.#readingPaused;
   }
 
   /** Takes no further input, answers what is complete of the input there is, and ends. */
@@ -240,7 +297,7 @@ export class Connection implements Session, CommitWaiter {
   close(): void {
     if (this.#closing || this.#closed) return;
     this.#closing = true;
-    if (this.#waiting === 'nothing' || this.#waiting === 'drain' || this.#waiting === 'watch') this.#end();
+    if (this.#waiting === 'nothing' || this.#waiting === 'drain' || this.#waiting === 'watch' || this.#waiting === 'memory') this.#end();
   }
 
   /** Ends the connection at once. */
@@ -272,8 +329,9 @@ export class Connection implements Session, CommitWaiter {
       this.#end();
       return;
     }
-    if (this.#socket.writableLength > UNSENT_BYTES) {
+    if (this.#mustDrain) {
       this.#waiting = 'drain';
+      this.#account();
       return;
     }
     if (this.#watching && !this.#peerEnded) {
@@ -302,6 +360,7 @@ export class Connection implements Session, CommitWaiter {
   }
 
   #drained(): void {
+    this.#account();
     this.#onRoom?.();
     if (this.#waiting !== 'drain') return;
     this.#waiting = 'nothing';
@@ -319,6 +378,8 @@ export class Connection implements Session, CommitWaiter {
     let dialect = this.#dialect ?? context.text;
     let turns = context.requestsPerEvent;
     this.#running = true;
+    this.#turnBytes = 0;
+    this.#setFetchLimit();
     context.turn(this);
     this.lastCommandAt = context.nowSeconds();
     out.reset();
@@ -339,6 +400,11 @@ export class Connection implements Session, CommitWaiter {
         const command: Command | undefined = this.#command;
         if (command === undefined) continue;
         if (context.store.failure !== undefined && this.#dropFailed()) continue;
+        if (isBulky(command.op) && this.#lacksRoom) {
+          this.#finish(staged);
+          if (this.#waiting === 'nothing') this.#waitForRoom();
+          break;
+        }
         if (this.#value !== undefined && context.cache.holdForRoom !== undefined && this.#holdForRoom(this.#value.length)) break;
         if (context.trace !== undefined && this.#answered === 0) context.trace(this, command);
         const before = out.length;
@@ -368,7 +434,7 @@ export class Connection implements Session, CommitWaiter {
             dialect = context.text;
             this.#dialect = dialect;
           }
-          if (--turns <= 0 && at < end) {
+          if ((--turns <= 0 || this.#turnBytes > TURN_BYTES) && at < end) {
             context.traffic.yields++;
             this.#yield(staged);
             break;
@@ -392,6 +458,15 @@ export class Connection implements Session, CommitWaiter {
           if (this.#waiting === 'nothing') this.#waiting = 'watch';
           break;
         }
+        if (step === 'turn' || step === 'room') {
+          if (step === 'turn') context.traffic.yields++;
+          this.#finish(staged);
+          if (this.#waiting === 'nothing') {
+            if (step === 'turn') this.#takeTurn();
+            else this.#waitForRoom();
+          }
+          break;
+        }
         if (step === 'flush') {
           if (!this.#flush(staged)) break;
           staged = false;
@@ -403,7 +478,7 @@ export class Connection implements Session, CommitWaiter {
           }
         } else if (step === 'value') {
           this.#sendValue(dialect);
-          if (this.#socket.writableLength > UNSENT_BYTES) {
+          if (this.#mustDrain) {
             this.#sendOut();
             this.#waiting = 'drain';
             break;
@@ -414,6 +489,12 @@ export class Connection implements Session, CommitWaiter {
           else this.#waitFor(dialect, command);
           break;
         }
+        if (this.#turnBytes > TURN_BYTES) {
+          context.traffic.yields++;
+          this.#yield(staged);
+          break;
+        }
+        this.#setFetchLimit();
       }
       if (this.#waiting === 'nothing' || this.#waiting === 'load' || this.#waiting === 'room' || this.#waiting === 'later') this.#finish(staged);
       if (this.#command !== undefined) {
@@ -429,6 +510,50 @@ export class Connection implements Session, CommitWaiter {
       this.#running = false;
     }
     out.shrink();
+    this.#account();
+  }
+
+  /** Bytes of a data block or line that is still arriving. */
+  get #incompleteBytes(): number {
+    return (this.#collecting?.filled ?? 0) + (this.#input?.length ?? 0);
+  }
+
+  /** True while nothing large may be begun. */
+  get #lacksRoom(): boolean {
+    return !this.#context.memory.hasRoom(this.#heldBytes);
+  }
+
+  /** True when nothing more may be executed before the client has read. */
+  get #mustDrain(): boolean {
+    const { writableLength, writableNeedDrain } = this.#socket;
+    return writableLength > UNSENT_BYTES || (writableNeedDrain === true && this.#context.memory.isShort);
+  }
+
+  #setFetchLimit(): void {
+    this.#account();
+    this.#context.cache.fetchLimit = this.#lacksRoom ? LARGE_BYTES : Number.POSITIVE_INFINITY;
+  }
+
+  #waitForRoom(): void {
+    this.#waiting = 'memory';
+    this.#account();
+    this.#context.memory.wait(this);
+  }
+
+  /** Tells the common account what is held here. */
+  #account(): void {
+    // Of what the socket holds only what its `drain` tells the end of.
+    const { writableLength, writableNeedDrain } = this.#socket;
+    const held = this.#closed
+      ? 0
+      : (writableNeedDrain === true ? writableLength : 0) +
+        this.#heldLength +
+        this.#incompleteBytes +
+        (this.#value?.length ?? 0);
+    if (held === this.#heldBytes) return;
+    const change = held - this.#heldBytes;
+    this.#heldBytes = held;
+    this.#context.memory.change(change);
   }
 
   /**
@@ -509,16 +634,21 @@ export class Connection implements Session, CommitWaiter {
   #load(dialect: Dialect, command: Command, bytes: Buffer, at: number, end: number): void {
     const { cache } = this.#context;
     const wants: Want[] = [];
-    const want = (bytes: Buffer, start: number, end: number, value: boolean): void => {
+    const want = (bytes: Buffer, start: number, end: number, value: boolean, most: number): void => {
       const hash = cache.residency.hash(bytes, start, end);
       if (cache.residency.ram.find(hash, bytes, start, end) >= 0) return;
       const key = bytes.toString('latin1', start, end);
-      if (cache.residency.besideRam(key, value) === undefined) wants.push({ key, value });
+      if (cache.residency.besideRam(key, value) === undefined) wants.push({ key, value, most });
     };
     const last = Math.min(command.keyCount, this.#answered + LOOK_AHEAD_KEYS);
     const value = wantsValue(command.op) || joinsMeta(command);
-    for (let i = this.#answered; i < last; i++) want(command.buffer, command.keyStarts[i]!, command.keyEnds[i]!, value);
-    if (!this.#tooLarge) dialect.peekKeys(bytes, at, end, LOOK_AHEAD_KEYS, (start, stop, op) => want(bytes, start, stop, wantsValue(op)));
+    for (let i = this.#answered; i < last; i++) {
+      const most = i === this.#answered ? Number.POSITIVE_INFINITY : LOOK_AHEAD_VALUE_BYTES;
+      want(command.buffer, command.keyStarts[i]!, command.keyEnds[i]!, value, most);
+    }
+    if (!this.#tooLarge) {
+      dialect.peekKeys(bytes, at, end, LOOK_AHEAD_KEYS, (start, stop, op) => want(bytes, start, stop, wantsValue(op), LOOK_AHEAD_VALUE_BYTES));
+    }
     this.#waiting = 'load';
     cache.residency.load(wants, (error) => {
       this.#waiting = 'nothing';
@@ -581,7 +711,8 @@ export class Connection implements Session, CommitWaiter {
           // Also ends the stream: nobody is there to read it.
           if (this.#closed) return;
           this.#reply(chunk);
-          if (this.#socket.writableLength > UNSENT_BYTES) await this.#room();
+          this.#account();
+          if (this.#mustDrain) await this.#room();
         }
       } catch (error) {
         this.#context.onFault(this, error as Error);
@@ -610,7 +741,10 @@ export class Connection implements Session, CommitWaiter {
   /** Leaves the turn to others, and goes on after them. */
   #yield(staged: boolean): void {
     this.#finish(staged);
-    if (this.#waiting !== 'nothing' || this.#closing) return;
+    if (this.#waiting === 'nothing' && !this.#closing) this.#takeTurn();
+  }
+
+  #takeTurn(): void {
     this.#waiting = 'turn';
     setImmediate(() => {
       this.#waiting = 'nothing';
@@ -627,7 +761,7 @@ export class Connection implements Session, CommitWaiter {
     if (!crowded && !(this.#mustWait && (this.#held !== undefined || (!ackFromMemory && out.length > 0)))) {
       this.#sendOut();
       if (this.#closing && this.#waiting === 'nothing') this.#end();
-      else if (this.#waiting === 'nothing' && this.#socket.writableLength > UNSENT_BYTES) this.#waiting = 'drain';
+      else if (this.#waiting === 'nothing' && this.#mustDrain) this.#waiting = 'drain';
       return;
     }
     this.#holdBack();
@@ -697,6 +831,8 @@ export class Connection implements Session, CommitWaiter {
     const { out } = this.#context;
     if (out.length === 0) return;
     this.#context.traffic.bytesWritten += out.length;
+    this.#turnBytes += out.length;
+    this.#passedBytes += out.length;
     if (this.#socket.writableLength > 0) {
       this.#socket.write(out.slice(0, out.length));
       return;
@@ -727,6 +863,8 @@ export class Connection implements Session, CommitWaiter {
   #send(bytes: Buffer): void {
     if (this.#closed) return;
     this.#context.traffic.bytesWritten += bytes.length;
+    this.#turnBytes += bytes.length;
+    this.#passedBytes += bytes.length;
     this.#socket.write(bytes);
   }
 }
@@ -739,6 +877,11 @@ function detach(dialect: Dialect, command: Command): Command {
   const last = command.keyCount === 0 ? first : (command.keyEnds[command.keyCount - 1] ?? first);
   command.rebase(Buffer.from(command.buffer.subarray(first, last)), first);
   return command;
+}
+
+/** True for commands whose reply may be long and is no item. */
+function isBulky(op: Op): boolean {
+  return op === Op.stats || op === Op.expire || op === Op.admin;
 }
 
 /** True for commands that may need the value there is, not only what is known of it; ms by its mode alone. */

@@ -7,6 +7,8 @@ import type { Session } from './session.ts';
  * - `done`: executed, its reply is written. If `staged` is set, it holds only once everything staged is committed.
  * - `load`: not executed further; its keys must be loaded first.
  * - `flush`: there is much to send; send it and call again.
+ * - `turn`: many keys are answered; call again after others had their turn.
+ * - `room`: a large value comes next, and there is no memory for it just now; call again when there is.
  * - `later`: executed in the background; `pending` resolves to the reply.
  * - `value`: a value too large to be copied follows, without its trailer; `takeValue` gives it; call again.
  * - `stream`: executed in the background; the reply comes in the pieces of `stream`.
@@ -14,12 +16,15 @@ import type { Session } from './session.ts';
  * - `authenticated`: executed, and the connection goes on in the text protocol proper.
  * - `close`: the connection must be closed after the replies.
  */
-export type Step = 'done' | 'load' | 'flush' | 'later' | 'value' | 'stream' | 'watch' | 'authenticated' | 'close';
+export type Step = 'done' | 'load' | 'flush' | 'turn' | 'room' | 'later' | 'value' | 'stream' | 'watch' | 'authenticated' | 'close';
 
 /** Values from this size on are handed to the socket as they are, when nobody else can change them. */
 export const UNCOPIED_VALUE_BYTES: number = 32 * 1024;
 /** Replies above this are sent before the rest of a multi-get is looked up, so that memory stays bounded. */
 export const FLUSH_BYTES: number = 256 * 1024;
+
+/** Keys of one command that are answered before others get their turn: about a millisecond's worth. */
+export const KEYS_PER_TURN = 1000;
 
 /** An answer to a command: the connection becomes a watcher, after `OK`. */
 export const WATCH: unique symbol = Symbol('watch');
@@ -56,7 +61,7 @@ export interface Dialect {
   readonly pending: Promise<Buffer> | undefined;
   /** The reply of the last step `stream`. */
   readonly stream: AsyncIterable<Buffer> | undefined;
-  /** Keys of a retrieval command that are already answered, after steps `load`, `value` and `flush`. */
+  /** Keys of a retrieval command that are already answered, after steps `load`, `value`, `flush`, `turn` and `room`. */
   readonly answered: number;
   /** Set when a command staged a mutation; the caller clears it. */
   staged: boolean;

@@ -103,6 +103,7 @@ export function settingsOf(config: ServeConfig, live: LiveSettings): Stat[] {
     ['expire_every', config.expireEvery],
     ['ephemeral_ttl', config.ephemeralTtl],
     ['control', config.control],
+    ['connection_memory', config.connectionMemory],
     ['watch_enabled', yesNo(config.watching)],
     ...live.addresses.map((address, i): Stat => [`listener_${i}`, address]),
   ];
@@ -110,7 +111,12 @@ export function settingsOf(config: ServeConfig, live: LiveSettings): Stat[] {
 
 /** The whole text of a stats reply. */
 export function listing(stats: readonly Stat[]): string {
-  return `${stats.map(([name, value]) => `STAT ${name} ${value}\r\n`).join('')}END\r\n`;
+  return `${statLines(stats)}END\r\n`;
+}
+
+/** Lines of a stats reply, without its end. */
+export function statLines(stats: readonly Stat[]): string {
+  return stats.map(([name, value]) => `STAT ${name} ${value}\r\n`).join('');
 }
 
 /** The port that clients use, not the 0 that may have been asked for; 0 = none. */

@@ -32,6 +32,7 @@ import { Admin } from './admin.ts';
 import { AuthDialect } from './auth-dialect.ts';
 import { BinaryDialect } from './binary-dialect.ts';
 import { Connection, type ConnectionContext, type Traffic } from './connection.ts';
+import { ConnectionMemory } from './connection-memory.ts';
 import { Control } from './control.ts';
 import type { Datagram } from './datagram.ts';
 import type { Administration, Dialect } from './dialect.ts';
@@ -111,6 +112,7 @@ class TugelaServer implements RunningServer {
   #fail: (error: Error) => void = () => {};
   #requestStop: (why: string) => void = () => {};
   #watch: WatchHub | undefined;
+  #connectionMemory: ConnectionMemory | undefined;
   /** Of the text protocol, if clients of it must authenticate. */
   readonly #passwords: PasswordFile | undefined;
   /** What they speak before they have. */
@@ -280,6 +282,10 @@ class TugelaServer implements RunningServer {
       watch: (words, session) => addWatcher(watch, words, session),
     });
     const traffic: Traffic = { bytesRead: 0, bytesWritten: 0, yields: 0 };
+    const memory = new ConnectionMemory(config.connectionMemory, () => this.#connections, (closed) =>
+      this.#logger.warn({ closed, limit: config.connectionMemory }, 'memory for connections is used up, closed those that hold most'),
+    );
+    this.#connectionMemory = memory;
     const version = packageVersion();
     const stats = new Stats({
       config,
@@ -305,8 +311,11 @@ class TugelaServer implements RunningServer {
       expiryAge: () => upkeep.target.reportAge,
       deadRowBytes: () => upkeep.deadRowBytes(),
       upkeep: () => upkeep.stats(),
-      load: () => upkeep.loop.stats(),
-      resetLoad: () => upkeep.loop.reset(),
+      load: () => [...upkeep.loop.stats(), ...memoryStats(memory)],
+      resetLoad: () => {
+        upkeep.loop.reset();
+        memory.resetCounts();
+      },
       now: () => this.#clock.now(),
     });
     const administration: Administration = {
@@ -326,6 +335,7 @@ class TugelaServer implements RunningServer {
       out: new ReplyBuffer(),
       ackFromMemory: config.ack === 'memory',
       traffic,
+      memory,
       requestsPerEvent: config.requestsPerEvent,
       nowSeconds: () => this.#clock.now(),
       turn: ({ id }) => (watch.current = id),
@@ -489,6 +499,7 @@ class TugelaServer implements RunningServer {
       connection.closeReason = 'shutdown';
       connection.destroy();
     }
+    this.#connectionMemory?.stop();
     await this.#upkeep?.stop();
     await this.#store?.close();
     this.#listeners.removeFiles();
@@ -511,6 +522,19 @@ function lengthsIn(residency: Residency): LengthOf {
     if (slot < 0) return residency.besideRam(key, false)?.length;
     return ram.isAbsent(slot) ? undefined : ram.length(slot);
   };
+}
+
+/** Names and values for `stats load`. */
+function memoryStats(memory: ConnectionMemory): [string, number][] {
+  const { limitBytes, usedBytes, peakBytes, waiting, waits, closed } = memory.stats();
+  return [
+    ['connection_memory_limit_bytes', limitBytes],
+    ['connection_memory_bytes', usedBytes],
+    ['connection_memory_peak_bytes', peakBytes],
+    ['connection_memory_waiting', waiting],
+    ['connection_memory_waits', waits],
+    ['connection_memory_closed', closed],
+  ];
 }
 
 /** Makes a connection a watcher of what its words name. */

@@ -1,4 +1,4 @@
-import { type Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../cache/cache.ts';
+import { type Cache, Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM, type NeedsLoad } from '../cache/cache.ts';
 import { Command, hasDataBlock, MetaFields, Op } from '../cache/command.ts';
 import { MetaCache } from '../cache/meta-cache.ts';
 import { type StoreOp, storeWord } from '../cache/store-item.ts';
@@ -7,7 +7,7 @@ import { isHiddenByQuiet, type MetaCode, metaDebugLine, metaReply } from '../pro
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { parseLine, peekKeys } from '../protocol/text-parser.ts';
 import { end, numberLine, refusalLine, valueLine, versionLine } from '../protocol/text-replies.ts';
-import { type Administration, type Answer, CLOSE, type Dialect, FLUSH_BYTES, type Step, UNCOPIED_VALUE_BYTES, WATCH } from './dialect.ts';
+import { type Administration, type Answer, CLOSE, type Dialect, FLUSH_BYTES, KEYS_PER_TURN, type Step, UNCOPIED_VALUE_BYTES, WATCH } from './dialect.ts';
 import type { Session } from './session.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -169,11 +169,14 @@ export class TextDialect implements Dialect {
     const withCas = command.op === Op.gets || command.op === Op.gats;
     const hit = this.#hit;
     this.staged ||= exptime !== undefined;
+    const turnEnd = this.answered + KEYS_PER_TURN;
     for (; this.answered < command.keyCount; this.answered++) {
       if (out.length > FLUSH_BYTES) return 'flush';
+      if (this.answered === turnEnd) return 'turn';
       const key = this.#keyOf(command, this.answered);
       const found = this.#cache.fetch(key, exptime, hit);
       if (found === NEEDS_LOAD) return 'load';
+      if (found === NEEDS_ROOM) return 'room';
       if (!found) continue;
       valueLine(out, key.buffer, key.start, key.end, hit.flags, hit.length, withCas ? hit.cas : undefined);
       if (hit.owned && hit.length >= UNCOPIED_VALUE_BYTES) {
@@ -266,6 +269,7 @@ export class TextDialect implements Dialect {
     const hit = this.#hit;
     const outcome = this.#meta.get(this.#keyOf(command, 0), meta, this.#fields, hit);
     if (outcome === NEEDS_LOAD) return 'load';
+    if (outcome === NEEDS_ROOM) return 'room';
     this.#takeStaged();
     if (outcome === 'no_memory') {
       out.line(lines.outOfMemory);

@@ -8,6 +8,8 @@ describe('readServeSettings() refuses together', () => {
     [{ listen: ['none'] }, '--listen: none leaves nothing to listen on; give --socket too'],
     [{ listen: ['none'], socket: '/tmp/s', udpPort: '0' }, '--udp-port: UDP is served on the addresses of --listen, and there is none'],
 
+    [{ connectionMemory: '5m', maxItemSize: '3m' }, '--connection-memory: 5m is less than two items of --max-item-size take, 6m'],
+
     [{ tls: true }, '--tls: needs --tls-cert and --tls-key'],
     [{ tls: true, tlsCert: '/tls/cert' }, '--tls: needs --tls-cert and --tls-key'],
     [{ ...TLS, listen: ['none'], socket: '/tmp/s' }, '--tls: only TCP has TLS, and there is no TCP address'],
@@ -108,5 +110,16 @@ describe('readServeSettings() accepts together', () => {
       minVersion: 'TLSv1.2',
       sessionCache: false,
     });
+  });
+});
+
+describe('readServeSettings() gives connections memory', () => {
+  test.each([
+    [{}, 32 * 2 ** 20],
+    [{ memory: '1024' }, 256 * 2 ** 20],
+    [{ maxItemSize: '128m' }, 512 * 2 ** 20],
+    [{ connectionMemory: '8m', memory: '1024' }, 8 * 2 ** 20],
+  ])('by %o', (given, bytes) => {
+    expect(readServeSettings(given, {}).server.connectionMemory).toBe(bytes);
   });
 });

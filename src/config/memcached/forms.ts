@@ -26,6 +26,7 @@ export const OWN_KEYS = [
   'disableRamTier',
   'diskLimit',
   'quota',
+  'connectionMemory',
   'sync',
   'ephemeralTtl',
   'expireEvery',

@@ -1,12 +1,16 @@
 import type { ControlMode, ListenAddress, ProtocolMode } from '../../config.ts';
 import { listenList } from '../listen-list.ts';
 import { option } from '../option.ts';
-import { octalMode, oneOf, PORT_MAX, portOrNone, socketPath, wholeNumber } from '../value-type.ts';
+import { byteSize, octalMode, oneOf, PORT_MAX, portOrNone, socketPath, wholeNumber } from '../value-type.ts';
 
 const group = 'Network:';
 
 const CONTROL_MODES = ['local', 'any', 'off'] as const satisfies readonly ControlMode[];
 const PROTOCOL_MODES = ['auto', 'ascii', 'binary'] as const satisfies readonly ProtocolMode[];
+
+/** Bytes of the smallest and largest `--connection-memory`. */
+const CONNECTION_MEMORY_MIN = 4 * 1024 ** 2;
+const CONNECTION_MEMORY_MAX = 1024 ** 4;
 
 /** A week: what lets a client be idle for longer may as well never close it. */
 const IDLE_MAX_SECONDS = 604_800;
@@ -70,6 +74,15 @@ export const networkOptions = {
     default: 1024,
     defaultText: '1024',
     description: 'most client connections at once',
+  }),
+  connectionMemory: option<number | undefined>({
+    name: 'connection-memory',
+    argument: 'size',
+    group,
+    type: byteSize(CONNECTION_MEMORY_MIN, CONNECTION_MEMORY_MAX),
+    default: undefined,
+    unit: 'bytes',
+    description: 'memory for requests and unread replies of all connections together; if not given, the most of 32m, a quarter of --memory and four times --max-item-size',
   }),
   backlog: option({
     name: 'backlog',

@@ -51,10 +51,10 @@ export class StorePolicy implements Policy {
     return this.#evictor.done.keptBytes;
   }
 
-  get(key: number): Promise<boolean> {
+  async get(key: number): Promise<boolean> {
     const name = keyOf(key);
     const range = keyRange(name);
-    return this.#open.run(name, true, () => this.#open.cache.fetch(range, undefined, this.#hit));
+    return (await this.#open.run(name, true, () => this.#open.cache.fetch(range, undefined, this.#hit))) === true;
   }
 
   async set(key: number, valueBytes: number): Promise<void> {

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { ConnectionMemory, type MemoryHolder } from '../../src/server/connection-memory.ts';
+
+class Client implements MemoryHolder {
+  heldBytes = 0;
+  movedBytes = 0;
+  isHeldUp = false;
+  wokenAt: number[] = [];
+  isEvicted = false;
+  readonly #memory: () => ConnectionMemory;
+  readonly #woken: () => number;
+
+  constructor(memory: () => ConnectionMemory, woken: () => number) {
+    this.#memory = memory;
+    this.#woken = woken;
+  }
+
+  take(bytes: number): void {
+    this.heldBytes += bytes;
+    this.#memory().change(bytes);
+  }
+
+  roomMade(): void {
+    this.wokenAt.push(this.#woken());
+  }
+
+  evict(): void {
+    this.isEvicted = true;
+    this.take(-this.heldBytes);
+  }
+}
+
+function setUp(count: number): { memory: ConnectionMemory; clients: Client[]; pass: (ms: number) => void; closed: number[] } {
+  let now = 0;
+  let woken = 0;
+  const closed: number[] = [];
+  const clients: Client[] = [];
+  const memory: ConnectionMemory = new ConnectionMemory(100, () => clients, (number) => closed.push(number), () => now);
+  for (let i = 0; i < count; i++) clients.push(new Client(() => memory, () => woken++));
+  return {
+    memory,
+    clients,
+    pass(ms) {
+      now += ms;
+      memory.look();
+    },
+    closed,
+  };
+}
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('ConnectionMemory', () => {
+  it('is short from half the limit on, and has no room at the limit', () => {
+    const { memory, clients } = setUp(2);
+    clients[0]!.take(49);
+    expect([memory.isShort, memory.hasRoom(0)]).toEqual([false, true]);
+    clients[1]!.take(1);
+    expect([memory.isShort, memory.hasRoom(0)]).toEqual([true, true]);
+    clients[1]!.take(50);
+    expect([memory.isShort, memory.hasRoom(0)]).toEqual([true, false]);
+  });
+
+  it('has room for who holds nearly everything: nobody waits for itself', () => {
+    const { memory, clients } = setUp(2);
+    clients[0]!.take(100);
+    clients[1]!.take(49);
+    expect(memory.hasRoom(clients[0]!.heldBytes)).toBe(true);
+    clients[1]!.take(1);
+    expect(memory.hasRoom(clients[0]!.heldBytes)).toBe(false);
+  });
+
+  it('lets those who wait go on in their order when others have given room', async () => {
+    const { memory, clients } = setUp(3);
+    const [full, first, second] = clients as [Client, Client, Client];
+    full.take(100);
+    memory.wait(first);
+    memory.wait(second);
+    await nextTurn();
+    expect([first.wokenAt, second.wokenAt]).toEqual([[], []]);
+    full.take(-60);
+    expect(first.wokenAt).toEqual([]);
+    await nextTurn();
+    expect([first.wokenAt, second.wokenAt]).toEqual([[0], [1]]);
+    expect(memory.stats()).toMatchObject({ waiting: 0, waits: 2 });
+    memory.stop();
+  });
+
+  it('forgets who left', async () => {
+    const { memory, clients } = setUp(2);
+    clients[0]!.take(100);
+    memory.wait(clients[1]!);
+    memory.leave(clients[1]!);
+    clients[0]!.take(-100);
+    await nextTurn();
+    expect(clients[1]!.wokenAt).toEqual([]);
+    memory.stop();
+  });
+
+  it('closes those that hold most of who stood still for two seconds at the limit, and leaves half of it free', () => {
+    const { memory, clients, pass, closed } = setUp(4);
+    [10, 45, 5, 50].forEach((bytes, i) => clients[i]!.take(bytes));
+    pass(1999);
+    expect(clients.some(({ isEvicted }) => isEvicted)).toBe(false);
+    pass(1);
+    expect(clients.map(({ isEvicted }) => isEvicted)).toEqual([false, true, false, true]);
+    expect(memory.stats()).toMatchObject({ usedBytes: 15, peakBytes: 110, closed: 2 });
+    expect(closed).toEqual([2]);
+    memory.stop();
+  });
+
+  it('spares clients that move, those that it holds up itself, and those that came later', () => {
+    const { memory, clients, pass } = setUp(4);
+    const [moving, heldUp, still, late] = clients as [Client, Client, Client, Client];
+    moving.take(50);
+    heldUp.take(30);
+    still.take(20);
+    pass(1000);
+    late.take(40);
+    moving.movedBytes += 32 * 1024;
+    heldUp.isHeldUp = true;
+    pass(1000);
+    expect(clients.map(({ isEvicted }) => isEvicted)).toEqual([false, false, true, false]);
+    pass(2000);
+    expect(clients.map(({ isEvicted }) => isEvicted)).toEqual([true, false, true, true]);
+    memory.stop();
+  });
+
+  it('closes nobody when there was room in between', () => {
+    const { memory, clients, pass } = setUp(1);
+    clients[0]!.take(100);
+    pass(1900);
+    clients[0]!.take(-1);
+    pass(0);
+    clients[0]!.take(1);
+    pass(1900);
+    expect(clients[0]!.isEvicted).toBe(false);
+    memory.stop();
+  });
+
+  it('gives its counts anew after a reset, and what is held all the same', () => {
+    const { memory, clients } = setUp(1);
+    clients[0]!.take(80);
+    clients[0]!.take(-70);
+    memory.resetCounts();
+    expect(memory.stats()).toEqual({ limitBytes: 100, usedBytes: 10, peakBytes: 10, waiting: 0, waits: 0, closed: 0 });
+  });
+});
