@@ -3,6 +3,9 @@ import type { QuotaStats } from './quota-counts.ts';
 /** Most prefixes that are counted; further ones are left out, so that hostile keys cannot fill the memory. */
 const PREFIXES_MAX = 2 ** 16;
 
+/** Lines of a dump that are made in one go. */
+const LINES_AT_ONCE = 2048;
+
 interface Counts {
   get: number;
   hit: number;
@@ -94,11 +97,16 @@ export class PrefixStats {
     return { shown, total: all.length };
   }
 
-  /** The lines of `stats detail dump`, without END. */
-  dump(): string {
-    return [...this.#counts]
-      .map(([prefix, { get, hit, set, del }]) => `PREFIX ${prefix} get ${get} hit ${hit} set ${set} del ${del}\r\n`)
-      .join('');
+  /** The lines of `stats detail dump`, without END, some at a time. What is counted meanwhile may be in them. */
+  *dump(): Generator<string, void, undefined> {
+    let lines: string[] = [];
+    for (const [prefix, { get, hit, set, del }] of this.#counts) {
+      lines.push(`PREFIX ${prefix} get ${get} hit ${hit} set ${set} del ${del}\r\n`);
+      if (lines.length < LINES_AT_ONCE) continue;
+      yield lines.join('');
+      lines = [];
+    }
+    yield lines.join('');
   }
 
   clear(): void {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AuthCounts } from '../auth/auth-counts.ts';
 import type { Cache } from '../cache/cache.ts';
 import { type Counters, newCounters } from '../cache/counters.ts';
@@ -7,12 +8,14 @@ import type { CommitStats, Store } from '../store/store.ts';
 import type { SizeHistogram } from '../upkeep/size-histogram.ts';
 import type { CrawlerSettings } from './admin.ts';
 import type { Traffic } from './connection.ts';
-import { listing, settingsOf, type Stat } from './settings-stats.ts';
+import { listing, settingsOf, type Stat, statLines } from './settings-stats.ts';
 import type { Session } from './session.ts';
 import type { TlsCounts } from './tls-accept.ts';
 
 /** Slab class numbers that memcached knows. */
 const SLAB_CLASSES = 64;
+/** Connections that `stats conns` lists in one go. */
+const CONNS_AT_ONCE = 500;
 
 /** What stats are made from. */
 export interface StatsSources {
@@ -111,7 +114,7 @@ export class Stats {
       case 'sizes':
         return listing(await this.#sizes());
       case 'conns':
-        return listing(this.#conns());
+        return await this.#conns();
       case 'storage':
         return listing(await this.#storage());
       case 'load':
@@ -123,7 +126,7 @@ export class Stats {
       case 'prefixes':
         return listing(this.#sources.prefixes());
       case 'detail':
-        return this.#detail(words);
+        return await this.#detail(words);
       case 'reset':
         this.#reset();
         return 'RESET\r\n';
@@ -137,7 +140,7 @@ export class Stats {
     }
   }
 
-  #detail(words: readonly string[]): string {
+  async #detail(words: readonly string[]): Promise<string> {
     const { prefixes } = this.#sources.cache;
     if (!this.#sources.config.dumping) return 'CLIENT_ERROR stats detail not allowed\r\n';
     switch (words[1]) {
@@ -146,7 +149,7 @@ export class Stats {
         prefixes.enabled = words[1] === 'on';
         return 'OK\r\n';
       case 'dump':
-        return `${prefixes.dump()}END\r\n`;
+        return `${await inTurns(prefixes.dump())}END\r\n`;
       default:
         return 'CLIENT_ERROR usage: stats detail on|off|dump\r\n';
     }
@@ -291,22 +294,32 @@ export class Stats {
     ];
   }
 
-  #conns(): Stat[] {
+  async #conns(): Promise<string> {
+    return `${await inTurns(this.#connLines())}END\r\n`;
+  }
+
+  *#connLines(): Generator<string, void, undefined> {
     const now = this.#sources.now();
-    const stats: Stat[] = [];
+    let stats: Stat[] = [];
     for (const { id, address } of this.#sources.listeners()) {
       if (address.startsWith('udp')) stats.push([`${id}:UDP`, 'UDP']);
       stats.push([`${id}:addr`, address], [`${id}:state`, address.startsWith('udp') ? 'conn_read' : 'conn_listening']);
     }
-    for (const session of this.#sources.sessions()) {
+    let count = 0;
+    // Those of now: between two turns others come.
+    const sessions = [...this.#sources.sessions()];
+    for (const session of sessions) {
       stats.push(
         [`${session.id}:addr`, session.peer],
         [`${session.id}:listen_addr`, session.listener],
         [`${session.id}:state`, session.state],
         [`${session.id}:secs_since_last_cmd`, Math.max(0, now - session.lastCommandAt)],
       );
+      if (++count % CONNS_AT_ONCE > 0) continue;
+      yield statLines(stats);
+      stats = [];
     }
-    return stats;
+    yield statLines(stats);
   }
 
   async #storage(): Promise<Stat[]> {
@@ -394,6 +407,16 @@ export class Stats {
     cache.residency.reads.values = 0;
     cache.residency.reads.lookups = 0;
   }
+}
+
+/** Pieces of a long reply put together, with a turn of the event loop for others between two. */
+async function inTurns(pieces: Iterable<string>): Promise<string> {
+  let text = '';
+  for (const piece of pieces) {
+    if (text !== '') await nextTurn();
+    text += piece;
+  }
+  return text;
 }
 
 function countersOf(counters: Omit<Counters, 'evictions'>): Stat[] {
