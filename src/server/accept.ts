@@ -3,6 +3,9 @@ import { createServer, type OnReadOpts, type Server, Socket, type SocketConstruc
 /** Bytes that one read of a socket takes at most. */
 const READ_BYTES = 64 * 1024;
 
+/** Milliseconds of silence after which the system asks a peer whether it is still there. */
+export const KEEPALIVE_MS = 300_000;
+
 /** Called with what was read; `bytes` is valid only during the call. False = stop reading until `resume`. */
 export type OnRead = (bytes: Buffer, length: number) => boolean;
 
@@ -23,7 +26,7 @@ interface Handle {
  */
 export function createAcceptor(onSocket: OnSocket): Server {
   const shared = Buffer.allocUnsafeSlow(READ_BYTES);
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS, allowHalfOpen: true }, (socket) => {
     onSocket(socket, (onRead) => {
       socket.on('data', (chunk: Buffer) => {
         if (!onRead(chunk, chunk.length)) socket.pause();
@@ -49,6 +52,7 @@ export function createAcceptor(onSocket: OnSocket): Server {
       };
       const socket = new Socket(options);
       socket.setNoDelay(true);
+      socket.setKeepAlive(true, KEEPALIVE_MS);
       // Until a connection takes it over.
       socket.on('error', () => socket.destroy());
       onSocket(socket, (onRead) => {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { Logger } from '../log.ts';
 import { messageOf, systemCodeOf } from '../errors.ts';
-import type { OnRead } from './accept.ts';
+import { KEEPALIVE_MS, type OnRead } from './accept.ts';
 import type { TlsFiles, TlsUser } from './tls-files.ts';
 
 /** Milliseconds that a client has for its handshake. */
@@ -59,6 +59,8 @@ export function createTlsAcceptor(
       rejectUnauthorized: requires,
       handshakeTimeout: options.handshakeMs ?? HANDSHAKE_MS,
       noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE_MS,
       sessionIdContext,
     },
     (socket) => {
