@@ -68,6 +68,11 @@ export class Residency {
     this.ram = ram;
   }
 
+  /** Keys that are being read, or wait for it. */
+  get loading(): number {
+    return this.#tickets.size;
+  }
+
   hash(key: Uint8Array, start: number, end: number): number {
     return hashKey(key, start, end, this.#seed);
   }

@@ -22,6 +22,8 @@ const UNSENT_BYTES = 1024 * 1024;
 const PENDING_BYTES = 16 * 1024 * 1024;
 /** Keys that one look ahead loads together. */
 const LOOK_AHEAD_KEYS = 256;
+/** Keys being read for all connections above which nobody looks ahead: it would cost memory and make nothing quicker. */
+const LOADING_MAX = 1024;
 /** Longest value that is loaded ahead of its turn: all of them together may be thrown away again, if the client does not read. */
 const LOOK_AHEAD_VALUE_BYTES = 8 * 1024;
 /** Bytes of replies after which a connection leaves the turn to others, however fast its client reads. */
@@ -640,14 +642,16 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       const key = bytes.toString('latin1', start, end);
       if (cache.residency.besideRam(key, value) === undefined) wants.push({ key, value, most });
     };
-    const last = Math.min(command.keyCount, this.#answered + LOOK_AHEAD_KEYS);
+    // The key that is needed now in any case.
+    const ahead = Math.max(1, Math.min(LOOK_AHEAD_KEYS, LOADING_MAX - cache.residency.loading));
+    const last = Math.min(command.keyCount, this.#answered + ahead);
     const value = wantsValue(command.op) || joinsMeta(command);
     for (let i = this.#answered; i < last; i++) {
       const most = i === this.#answered ? Number.POSITIVE_INFINITY : LOOK_AHEAD_VALUE_BYTES;
       want(command.buffer, command.keyStarts[i]!, command.keyEnds[i]!, value, most);
     }
-    if (!this.#tooLarge) {
-      dialect.peekKeys(bytes, at, end, LOOK_AHEAD_KEYS, (start, stop, op) => want(bytes, start, stop, wantsValue(op), LOOK_AHEAD_VALUE_BYTES));
+    if (!this.#tooLarge && ahead > 1) {
+      dialect.peekKeys(bytes, at, end, ahead, (start, stop, op) => want(bytes, start, stop, wantsValue(op), LOOK_AHEAD_VALUE_BYTES));
     }
     this.#waiting = 'load';
     cache.residency.load(wants, (error) => {
