@@ -698,7 +698,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       this.#hasWaited = false;
       if (this.#closed) return;
       this.#reply(reply);
-      this.#resume();
+      // Many answers are there at once, and a pipeline of them would leave no turn to anybody else.
+      this.#takeTurn();
     };
     dialect.pending?.then(answer, (error: Error) => {
       this.#context.onFault(this, error);

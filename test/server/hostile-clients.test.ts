@@ -72,6 +72,19 @@ describe('a command of many keys', () => {
 });
 
 describe('a pipeline', () => {
+  it('of stats lets others have their turn before it is answered', async () => {
+    const { port } = await startTestServer();
+    const greedy = await TestClient.connect(port);
+    const other = await TestClient.connect(port);
+    await greedy.ask('mn\r\n');
+    await other.ask('mn\r\n');
+    const order: string[] = [];
+    const answered = greedy.ask(`${'stats settings\r\n'.repeat(300)}mn\r\n`, 'MN\r\n').then(() => order.push('300 stats'));
+    await other.ask('mn\r\n').then(() => order.push('other'));
+    await answered;
+    expect(order).toEqual(['other', '300 stats']);
+  });
+
   it('of 100,000 requests in one write is answered to the last', async () => {
     const { port } = await startTestServer();
     const client = await TestClient.connect(port);
