@@ -222,6 +222,7 @@ class TugelaServer implements RunningServer {
       syncEveryBatch: config.ack === 'sync',
       onFailed: (keys) => residency?.forget(keys),
       onDamaged: (where) => this.#logger.warn({ where }, 'damaged on disk: answered as a miss'),
+      onLogCut: (cut) => this.#logger.warn(cut, "the end of LevelDB's log is left out: a crash or a power failure cut it off"),
     });
     this.#store = store;
     const accessBytes = Math.floor(bytes * ACCESS_SHARE);

@@ -12,6 +12,7 @@ import { EphemeralItems, type EphemeralOptions } from './ephemeral-items.ts';
 import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
 import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
+import { accessAdvice, lockedError, type LogCut, prepareLevel, repairAdvice } from './level-mend.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { syncLevelLogs } from './log-sync.ts';
 import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
@@ -75,6 +76,8 @@ export interface StoreOptions {
   readonly onFailed: (keys: Iterable<string>, error: Error) => void;
   /** Called with the place of a value that fails its checksum or is gone. */
   readonly onDamaged?: (where: string) => void;
+  /** Called when the store is opened and the end of LevelDB's log is left out, because a crash or a power failure cut it off. */
+  readonly onLogCut?: (cut: LogCut) => void;
   /** Bytes at which a value segment is full; undefined = SEGMENT_BYTES. */
   readonly segmentBytes?: number | undefined;
   /** Bytes of LevelDB's write buffer and of its tables; undefined = as in tuning.ts. */
@@ -179,11 +182,14 @@ export class Store {
   /**
    * Opens a store, made if the directory does not exist or is empty.
    *
-   * @throws TugelaError TUGELA_STORE_FOREIGN, TUGELA_STORE_FORMAT, TUGELA_STORE_LOCKED, TUGELA_STORE_FAILED
+   * @throws TugelaError TUGELA_STORE_FOREIGN, TUGELA_STORE_FORMAT, TUGELA_STORE_LOCKED, TUGELA_STORE_CORRUPT,
+   * TUGELA_STORE_FAILED
    */
   static async open(directory: string, options: StoreOptions): Promise<Store> {
     await prepareDirectory(directory, options.mustExist === true);
+    const cut = await prepareLevel(directory);
     const store = new Store(directory, await openLevel(directory, options), options);
+    if (cut !== undefined) options.onLogCut?.(cut);
     try {
       await store.#load();
       await writeOwner(directory);
@@ -674,7 +680,9 @@ export class Store {
    */
   async reopen(): Promise<void> {
     await this.#db.close();
+    const cut = await prepareLevel(this.directory);
     this.#db = await openLevel(this.directory, this.#options);
+    if (cut !== undefined) this.#options.onLogCut?.(cut);
     const values = this.#values;
     await this.#load();
     values.close();
@@ -1053,13 +1061,9 @@ async function openError(directory: string, error: unknown): Promise<TugelaError
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const text = cause instanceof Error ? cause.message : String(cause);
-  if (code === 'LEVEL_LOCKED') {
-    const pid = await readOwner(directory);
-    const holder = pid === undefined ? 'another process' : `process ${pid}`;
-    return new TugelaError('TUGELA_STORE_LOCKED', `Cannot open store at ${directory}: ${holder} holds it`, { cause });
-  }
+  if (code === 'LEVEL_LOCKED') return lockedError(directory, await readOwner(directory), cause);
   if (code === 'LEVEL_CORRUPTION') {
-    return new TugelaError('TUGELA_STORE_CORRUPT', `Cannot open store at ${directory}: LevelDB finds it damaged: ${text}`, { cause });
+    return new TugelaError('TUGELA_STORE_CORRUPT', `Cannot open store at ${directory}: LevelDB finds it damaged: ${text}${repairAdvice(directory)}`, { cause });
   }
-  return new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${text}`, { cause });
+  return new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${text}${accessAdvice(text)}`, { cause });
 }

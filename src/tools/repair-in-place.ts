@@ -6,6 +6,7 @@ import { prepareDirectory } from '../store/directory.ts';
 import { dueRowKey, packKeys, readDueRowKey } from '../store/due-row.ts';
 import { itemRowBytes } from '../store/item-row.ts';
 import { itemPages } from '../store/item-pages.ts';
+import { inspectLevel } from '../store/level-check.ts';
 import { DUE, ITEM, itemKey, META, SEGMENT, STATE_KEY } from '../store/keys.ts';
 import { type Level, RowBatch } from '../store/row-batch.ts';
 import { SegmentTable } from '../store/segment-table.ts';
@@ -51,6 +52,9 @@ export async function repairInPlace(directory: string, lost: Findings, progress?
 
 async function openRepaired(directory: string, lost: Findings): Promise<{ db: Level; isRepaired: boolean }> {
   const open = (): Promise<Level> => openLevel(directory, { blockCacheBytes: BLOCK_CACHE_BYTES }, false);
+  // LevelDB passes over damaged writes without a word, and removes the log.
+  const state = await inspectLevel(directory);
+  if (state.kind === 'damaged') lost.add(`${state.problem}; what cannot be read of it is gone`);
   try {
     const db = await open();
     if (await isReadable(db)) return { db, isRepaired: false };

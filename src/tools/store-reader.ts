@@ -1,10 +1,10 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { systemCodeOf, TugelaError } from '../errors.ts';
+import { TugelaError } from '../errors.ts';
 import type { Item } from '../item.ts';
 import { prepareDirectory } from '../store/directory.ts';
 import { itemPages, type RowItem } from '../store/item-pages.ts';
 import { SEGMENT, STATE_KEY } from '../store/keys.ts';
+import { inspectLevel } from '../store/level-check.ts';
+import { prepareLevel, repairAdvice } from '../store/level-mend.ts';
 import type { Level } from '../store/row-batch.ts';
 import { SegmentTable } from '../store/segment-table.ts';
 import { decodeState, emptyState, type StoreState } from '../store/state-row.ts';
@@ -94,8 +94,9 @@ export class StoreReader {
  */
 export async function openStoppedLevel(directory: string): Promise<Level> {
   await prepareDirectory(directory, true);
-  await assertLevel(directory);
   try {
+    await prepareLevel(directory);
+    await assertLevel(directory);
     return await openLevel(directory, { blockCacheBytes: BLOCK_CACHE_BYTES }, false);
   } catch (error) {
     throw withAdvice(error);
@@ -109,20 +110,12 @@ export function withAdvice(error: unknown): unknown {
   return advice === undefined ? error : new TugelaError(error.code, `${error.message}; ${advice}`, { cause: error });
 }
 
-function adviceOn({ code, message }: TugelaError): string | undefined {
-  if (code === 'TUGELA_STORE_LOCKED') return 'stop the server first, or ask it with --host and --port or --socket where the command has these';
-  // LevelDB calls it an I/O error when a file of its own is missing.
-  const isDamaged = code === 'TUGELA_STORE_CORRUPT' || (code === 'TUGELA_STORE_FAILED' && /No such file/.test(message));
-  return isDamaged ? 'see "tugela-ts store repair"' : undefined;
+function adviceOn({ code }: TugelaError): string | undefined {
+  return code === 'TUGELA_STORE_LOCKED' ? 'stop the server first, or ask it with --host and --port or --socket where the command has these' : undefined;
 }
 
-/** LevelDB would make a new database where its list of files is gone. */
+/** A directory that only ever held the mark of a store is no store to look into. */
 async function assertLevel(directory: string): Promise<void> {
-  try {
-    await stat(join(directory, 'CURRENT'));
-  } catch (error) {
-    if (systemCodeOf(error) !== 'ENOENT') throw error;
-    const message = `Cannot open store at ${directory}: LevelDB's file CURRENT is not there; if the store ever held items, see "tugela-ts store repair"`;
-    throw new TugelaError('TUGELA_STORE_CORRUPT', message, { cause: error });
-  }
+  if ((await inspectLevel(directory)).kind !== 'new') return;
+  throw new TugelaError('TUGELA_STORE_CORRUPT', `Cannot open store at ${directory}: LevelDB's file CURRENT is not there${repairAdvice(directory)}`);
 }
