@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
+import { accessAdvice } from './open-advice.ts';
 import { syncDirectory } from './value-log.ts';
 
 /** Version of everything under the directory. A store of a higher one is refused (docs/storage-format.md). */
@@ -8,6 +9,7 @@ export const FORMAT_VERSION = 1;
 
 const FORMAT_FILE = 'TUGELA';
 const OWNER_FILE = 'OWNER';
+const FORMAT_LINES = `tugela-ts store\nformat ${FORMAT_VERSION}\n`;
 const FORMAT_TEXT = /^tugela-ts store\nformat (\d+)\n/;
 
 /**
@@ -23,31 +25,36 @@ export async function prepareDirectory(directory: string, mustExist: boolean): P
     if (!mustExist) await makeDirectory(resolve(directory));
     names = (await readdir(directory)).filter((name) => name !== 'lost+found' && name !== `${FORMAT_FILE}.new`);
   } catch (cause) {
-    throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}`, { cause });
+    throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}${accessAdvice(messageOf(cause))}`, { cause });
   }
   if (names.length === 0 && mustExist) {
     throw new TugelaError('TUGELA_STORE_FOREIGN', `Cannot open store at ${directory}: the directory is empty`);
   }
   if (names.length === 0) {
-    await writeDurably(directory, FORMAT_FILE, `tugela-ts store\nformat ${FORMAT_VERSION}\n`);
+    try {
+      await writeDurably(directory, FORMAT_FILE, FORMAT_LINES);
+    } catch (cause) {
+      throw new TugelaError('TUGELA_STORE_FAILED', `Cannot make a store at ${directory}: ${messageOf(cause)}${accessAdvice(messageOf(cause))}`, { cause });
+    }
     return;
   }
   if (!names.includes(FORMAT_FILE)) {
-    throw new TugelaError(
-      'TUGELA_STORE_FOREIGN',
-      `Cannot open store at ${directory}: it is not empty and not a tugela-ts store (no file ${FORMAT_FILE}); name an empty or new directory`,
-    );
+    const advice =
+      names.includes('CURRENT') && names.includes('values')
+        ? `if it is one that lost this file, "printf '${FORMAT_LINES.replaceAll('\n', '\\n')}' > ${join(directory, FORMAT_FILE)}" puts it back`
+        : 'name an empty or new directory';
+    throw new TugelaError('TUGELA_STORE_FOREIGN', `Cannot open store at ${directory}: it is not empty and not a tugela-ts store (no file ${FORMAT_FILE}); ${advice}`);
   }
   let text: string;
   try {
     text = await readFile(join(directory, FORMAT_FILE), 'utf8');
   } catch (cause) {
-    throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}`, { cause });
+    throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}${accessAdvice(messageOf(cause))}`, { cause });
   }
   const match = FORMAT_TEXT.exec(text);
   const version = match === null ? undefined : Number(match[1]);
   if (version === undefined) {
-    throw new TugelaError('TUGELA_STORE_FOREIGN', `Cannot open store at ${directory}: its file ${FORMAT_FILE} is not readable as ours`);
+    throw new TugelaError('TUGELA_STORE_FOREIGN', `Cannot open store at ${directory}: its file ${FORMAT_FILE} is not readable as ours; take it from a backup, or name an empty or new directory`);
   }
   if (version > FORMAT_VERSION) {
     throw new TugelaError(

@@ -4,6 +4,7 @@ import { ClassicLevel } from 'classic-level';
 import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
 import { readOwner } from './directory.ts';
 import { inspectLevel, type LevelState } from './level-check.ts';
+import { accessAdvice, repairAdvice } from './open-advice.ts';
 import { syncDirectory } from './value-log.ts';
 
 /** Where in a store's directory files go that are of no use to it, and may be to people. LevelDB's own repair uses it too. */
@@ -45,20 +46,6 @@ export async function prepareLevel(directory: string): Promise<LogCut | undefine
     if (cause instanceof TugelaError) throw cause;
     throw new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${messageOf(cause)}${accessAdvice(messageOf(cause))}`, { cause });
   }
-}
-
-/** What to do about a store that LevelDB or we find damaged, for the end of a message. */
-export function repairAdvice(directory: string): string {
-  return `; "tugela-ts store repair ${directory} --into NEWDIR" saves what can be read, and leaves it as it is`;
-}
-
-/** What to do about files that may not be read or written, for the end of a message; empty for other errors. */
-export function accessAdvice(problem: string): string {
-  if (/EROFS|Read-only file system/.test(problem)) return '; its file system is mounted read-only: see the kernel\'s log, and "mount -o remount,rw"';
-  if (/EACCES|EPERM|Permission denied|Operation not permitted/.test(problem)) {
-    return '; the directory and all files in it must belong to the user that runs this: "chown -R USER DIR" as root';
-  }
-  return '';
 }
 
 /** Files vanish and grow while somebody else has the database open: what is then found is settled under the lock. */

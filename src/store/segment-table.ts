@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { SEGMENT } from './keys.ts';
 
 /*
@@ -5,13 +6,16 @@ import { SEGMENT } from './keys.ts';
  * batch that changes them, so that it always agrees with the items:
  *
  *     key   := "s" page(u32 BE)               page = segment / 16
- *     value := { liveBytes(u32) liveItems(u32) latestExpiry(u32) reserved(u32) }*16, little endian
+ *     value := { liveBytes(u32) liveItems(u32) latestExpiry(u32) check(u32) }*16, little endian
  *
- * latestExpiry is the latest expiresAt among the values ever written to the segment, 0xffffffff for never.
+ * latestExpiry is the latest expiresAt among the values ever written to the segment, 0xffffffff for never. The first check is
+ * the CRC-32 of the key and of the value with all checks 0; it is 0 where an older version wrote it. The others are 0.
  * Do not change: this is on disk.
  */
 const PAGE_SEGMENTS = 16;
 const ENTRY_BYTES = 16;
+const CHECK_AT = 12;
+const PAGE_KEY_BYTES = 5;
 export const NEVER_EXPIRES = 0xffffffff;
 
 export interface SegmentUse {
@@ -77,16 +81,23 @@ export class SegmentTable {
         value.writeUInt32LE(use.liveItems, i * ENTRY_BYTES + 4);
         value.writeUInt32LE(use.latestExpiry, i * ENTRY_BYTES + 8);
       }
-      rows.push({ key: segmentPageKey(page), value: used ? value : undefined });
+      const key = segmentPageKey(page);
+      value.writeUInt32LE(crc32(value, crc32(key)), CHECK_AT);
+      rows.push({ key, value: used ? value : undefined });
     }
     this.#dirtyPages.clear();
     return rows;
   }
 
-  /** Reads a row as it was written. */
-  load(key: Buffer, value: Buffer): void {
+  /** Reads a row as it was written. False when it is damaged. */
+  load(key: Buffer, value: Buffer): boolean {
+    if (key.length !== PAGE_KEY_BYTES || value.length !== PAGE_SEGMENTS * ENTRY_BYTES) return false;
+    const check = value.readUInt32LE(CHECK_AT);
+    const checked = Buffer.from(value);
+    checked.writeUInt32LE(0, CHECK_AT);
+    if (check !== 0 && check !== crc32(checked, crc32(key))) return false;
     const page = key.readUInt32BE(1);
-    for (let i = 0; i < PAGE_SEGMENTS && (i + 1) * ENTRY_BYTES <= value.length; i++) {
+    for (let i = 0; i < PAGE_SEGMENTS; i++) {
       const use = {
         liveBytes: value.readUInt32LE(i * ENTRY_BYTES),
         liveItems: value.readUInt32LE(i * ENTRY_BYTES + 4),
@@ -94,6 +105,7 @@ export class SegmentTable {
       };
       if (use.latestExpiry !== 0) this.#uses.set(page * PAGE_SEGMENTS + i, use);
     }
+    return true;
   }
 
   #extend(use: SegmentUse, expiresAt: number): void {
@@ -102,7 +114,7 @@ export class SegmentTable {
 }
 
 function segmentPageKey(page: number): Buffer {
-  const key = Buffer.allocUnsafe(5);
+  const key = Buffer.allocUnsafe(PAGE_KEY_BYTES);
   key[0] = SEGMENT;
   key.writeUInt32BE(page, 1);
   return key;

@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib';
+
 /**
  * What the store counts and must not forget. One row, written with every batch, so that it always
  * agrees with the items.
@@ -39,7 +41,7 @@ export interface StoreState {
   keepsQuotas: number;
 }
 
-/** The fields in their order on disk, 64-bit floats, little endian. Append only. */
+/** The fields in their order on disk, 64-bit floats, little endian. Append only. Behind the last is the check. */
 const FIELDS = [
   'cas',
   'items',
@@ -82,17 +84,32 @@ export function emptyState(): StoreState {
   };
 }
 
+/** Rows of at least so many floats end in a check, the CRC-32 of all bytes in front of it. Shorter ones are of versions that made none. */
+const CHECKED_FLOATS = 18;
+const CHECK_AT = FIELDS.length * 8;
+
 export function encodeState(state: StoreState): Buffer {
-  const row = Buffer.allocUnsafe(FIELDS.length * 8);
+  const row = Buffer.allocUnsafe(CHECK_AT + 8);
   FIELDS.forEach((field, i) => row.writeDoubleLE(state[field], i * 8));
+  row.writeDoubleLE(crc32(row.subarray(0, CHECK_AT)), CHECK_AT);
   return row;
 }
 
-/** Reads a row; fields that an older version did not write keep their first value. */
-export function decodeState(row: Buffer): StoreState {
+/**
+ * Reads a row; fields that an older version did not write keep their first value, and those that only a newer one knows are
+ * left out. Undefined when it is damaged.
+ */
+export function decodeState(row: Buffer): StoreState | undefined {
+  const floats = row.length / 8;
+  if (floats === 0 || !Number.isInteger(floats)) return undefined;
+  const isChecked = floats >= CHECKED_FLOATS;
+  const checkAt = row.length - 8;
+  if (isChecked && row.readDoubleLE(checkAt) !== crc32(row.subarray(0, checkAt))) return undefined;
   const state = emptyState();
-  FIELDS.forEach((field, i) => {
-    if (row.length >= i * 8 + 8) state[field] = row.readDoubleLE(i * 8);
-  });
+  for (const [i, field] of FIELDS.slice(0, isChecked ? floats - 1 : floats).entries()) {
+    const value = row.readDoubleLE(i * 8);
+    if (!Number.isSafeInteger(value) || value < 0) return undefined;
+    state[field] = value;
+  }
   return state;
 }

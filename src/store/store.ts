@@ -12,9 +12,10 @@ import { EphemeralItems, type EphemeralOptions } from './ephemeral-items.ts';
 import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
 import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
-import { accessAdvice, lockedError, type LogCut, prepareLevel, repairAdvice } from './level-mend.ts';
+import { lockedError, type LogCut, prepareLevel } from './level-mend.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { syncLevelLogs } from './log-sync.ts';
+import { accessAdvice, repairAdvice } from './open-advice.ts';
 import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
 import { type Level, RowBatch } from './row-batch.ts';
 import { RowScratch } from './row-scratch.ts';
@@ -696,10 +697,13 @@ export class Store {
 
   async #load(): Promise<void> {
     const row = await this.#db.get(STATE_KEY);
+    // Taken for a new store, or with wrong counts, value segments would be removed that hold values.
+    if (row === undefined && (await this.#db.keys({ limit: 1 }).all()).length > 0) throw this.#corrupt('its state row is not there');
     const state = row === undefined ? emptyState() : decodeState(row);
+    if (state === undefined) throw this.#corrupt('its state row is damaged');
     const segments = new SegmentTable();
     for await (const [key, value] of this.#db.iterator({ gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) })) {
-      segments.load(key, value);
+      if (!segments.load(key, value)) throw this.#corrupt('its counts of live values in segments are damaged');
     }
     const values = await ValueLog.open(join(this.directory, 'values'), state.nextSegment, this.#options.segmentBytes);
     // LevelDB's recovery left all it found in synced tables, so what is empty now stays so.
@@ -793,6 +797,10 @@ export class Store {
       if (this.#staged.bytes >= WRITE_OUT_BYTES) await this.committed();
     }
     walk.end();
+  }
+
+  #corrupt(problem: string): TugelaError {
+    return new TugelaError('TUGELA_STORE_CORRUPT', `Cannot open store at ${this.directory}: ${problem}${repairAdvice(this.directory)}`);
   }
 
   #stage(key: string, old: Item | undefined, item: Item): void {

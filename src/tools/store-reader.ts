@@ -4,7 +4,8 @@ import { prepareDirectory } from '../store/directory.ts';
 import { itemPages, type RowItem } from '../store/item-pages.ts';
 import { SEGMENT, STATE_KEY } from '../store/keys.ts';
 import { inspectLevel } from '../store/level-check.ts';
-import { prepareLevel, repairAdvice } from '../store/level-mend.ts';
+import { prepareLevel } from '../store/level-mend.ts';
+import { repairAdvice } from '../store/open-advice.ts';
 import type { Level } from '../store/row-batch.ts';
 import { SegmentTable } from '../store/segment-table.ts';
 import { decodeState, emptyState, type StoreState } from '../store/state-row.ts';
@@ -23,16 +24,16 @@ export class StoreReader {
   readonly files: SegmentFiles;
   readonly segments: SegmentTable;
   readonly state: StoreState;
-  /** False when there is no state row. */
+  /** False when there is no state row that can be read. */
   readonly hasState: boolean;
 
-  private constructor(directory: string, db: Level, files: SegmentFiles, segments: SegmentTable, row: Buffer | undefined) {
+  private constructor(directory: string, db: Level, files: SegmentFiles, segments: SegmentTable, state: StoreState | undefined) {
     this.directory = directory;
     this.db = db;
     this.files = files;
     this.segments = segments;
-    this.state = row === undefined ? emptyState() : decodeState(row);
-    this.hasState = row !== undefined;
+    this.state = state ?? emptyState();
+    this.hasState = state !== undefined;
   }
 
   /**
@@ -52,9 +53,9 @@ export class StoreReader {
       const row = await db.get(STATE_KEY);
       const segments = new SegmentTable();
       for await (const [key, value] of db.iterator({ gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) })) {
-        if (key.length === 5) segments.load(key, value);
+        segments.load(key, value);
       }
-      return new StoreReader(directory, db, files, segments, row);
+      return new StoreReader(directory, db, files, segments, row === undefined ? undefined : decodeState(row));
     } catch (error) {
       await db.close();
       throw error;

@@ -8,7 +8,7 @@ import { type DueRowKey, readDueRowKey, unpackKeys } from '../store/due-row.ts';
 import { readItemRow } from '../store/item-row.ts';
 import { DUE, ITEM, keyOfItem, META, SEGMENT } from '../store/keys.ts';
 import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from '../store/quota-row.ts';
-import { NEVER_EXPIRES } from '../store/segment-table.ts';
+import { NEVER_EXPIRES, SegmentTable } from '../store/segment-table.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
 import { groupsOf } from './dump-items.ts';
 import type { Findings } from './findings.ts';
@@ -174,7 +174,7 @@ class Verification {
       case META:
         return;
       case SEGMENT:
-        if (key.length !== 5) this.#findings.add(`segment page ${key.toString('hex')} has no readable key`);
+        if (!new SegmentTable().load(key, value)) this.#findings.add(`segment page ${key.toString('hex')} is damaged`);
         return;
       default:
         this.#findings.add(`row ${key.toString('hex')} is of no known kind`);
@@ -256,7 +256,7 @@ class Verification {
 
   #checkState(): void {
     const { state, hasState } = this.#reader;
-    if (!hasState && this.#items > 0) this.#findings.add('the state row is missing');
+    if (!hasState && this.#items > 0) this.#findings.add('the state row is missing or damaged');
     const counters = [
       ['items', state.items, this.#items],
       ['bytes', state.bytes, this.#bytes],

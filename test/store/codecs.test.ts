@@ -214,10 +214,36 @@ describe('state row', () => {
   it('gives fields that an older version did not write their first value', () => {
     const row = encodeState({ ...emptyState(), cas: 7, nextSegment: 9 });
     expect(decodeState(row.subarray(0, 16))).toEqual({ ...emptyState(), cas: 7 });
+    // Without a check.
+    expect(decodeState(row.subarray(0, row.length - 8))).toEqual({ ...emptyState(), cas: 7, nextSegment: 9 });
+  });
+
+  it('is refused when any bit of it is changed, and when it is no row of whole numbers', () => {
+    const row = encodeState({ ...emptyState(), cas: 7, nextSegment: 9 });
+    for (let bit = 0; bit < row.length * 8; bit++) {
+      expect(decodeState(flipped(row, bit))).toBeUndefined();
+    }
+    for (const wrong of [Buffer.alloc(0), Buffer.alloc(7), row.subarray(1), Buffer.from('garbage.')]) expect(decodeState(wrong)).toBeUndefined();
   });
 });
 
 describe('SegmentTable', () => {
+  it('refuses a row when any bit of its key or value is changed, and takes one of an older version', () => {
+    const table = new SegmentTable();
+    table.add(17, 1000, 0);
+    const [row] = table.takeDirtyRows();
+    const { key } = row!;
+    const value = row!.value!;
+    for (let bit = 8; bit < key.length * 8; bit++) expect(new SegmentTable().load(flipped(key, bit), value)).toBe(false);
+    for (let bit = 0; bit < value.length * 8; bit++) expect(new SegmentTable().load(key, flipped(value, bit))).toBe(false);
+    const old = Buffer.from(value);
+    old.writeUInt32LE(0, 12);
+    const read = new SegmentTable();
+    expect(read.load(key, old)).toBe(true);
+    expect(read.use(17)).toEqual(table.use(17));
+    expect(new SegmentTable().load(key, value.subarray(1))).toBe(false);
+  });
+
   it('reads back what it wrote, whatever was added, dropped and forgotten', () => {
     const step = fc.record({ segment: fc.nat(70), bytes: fc.nat(1e6), expiresAt: u32, isForget: fc.boolean() });
     fc.assert(
@@ -315,3 +341,9 @@ describe('item key', () => {
     );
   });
 });
+
+function flipped(bytes: Buffer, bit: number): Buffer {
+  const changed = Buffer.from(bytes);
+  changed[bit >> 3] = changed[bit >> 3]! ^ (1 << (bit & 7));
+  return changed;
+}

@@ -65,7 +65,7 @@ export const damages: readonly (readonly [string, (directory: string) => Promise
     'wrong counters',
     (directory) =>
       tamper(directory, async (db) => {
-        const state = decodeState((await db.get(STATE_KEY))!);
+        const state = decodeState((await db.get(STATE_KEY))!)!;
         await db.put(STATE_KEY, encodeState({ ...state, items: 100, cas: 3, nextSegment: 1, indexFloor: NOW + 4000 }));
       }),
     [
@@ -80,7 +80,7 @@ export const damages: readonly (readonly [string, (directory: string) => Promise
   [
     'a missing state row',
     (directory) => tamper(directory, async (db) => await db.del(STATE_KEY)),
-    [/given out again/, /given out again/, /^the state row is missing$/, /^state row: items/, /^state row: bytes/, /^state row: indexEntries/, /^state row: cas/],
+    [/given out again/, /given out again/, /^the state row is missing or damaged$/, /^state row: items/, /^state row: bytes/, /^state row: indexEntries/, /^state row: cas/],
     [],
   ],
   [

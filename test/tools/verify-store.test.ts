@@ -56,6 +56,8 @@ describe('a check of a store finds', () => {
       const key = Buffer.from('s\0\0\0\0', 'latin1');
       const page = Buffer.from((await db.get(key))!);
       page.writeUInt32LE(7, 16);
+      // As an older version wrote it.
+      page.writeUInt32LE(0, 12);
       await db.put(key, page);
     });
     expect((await verify(directory)).findings).toEqual([expect.stringMatching(/000001.values: 1 items of 7 bytes are counted, 1 of \d+ refer to it$/)]);
