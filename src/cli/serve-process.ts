@@ -1,6 +1,7 @@
 import { innerSweep } from '../../daemon/inner-sweep.ts';
 import type { ServeSettings } from '../config/settle.ts';
 import { createLogger, type Logger } from '../log.ts';
+import type { StartDeps } from '../server/start.ts';
 import { daemonAddresses, expireArguments, expireEnvironment, expireSpawner } from './expire-child.ts';
 import { systemPidfileDeps } from './pidfile.ts';
 import { systemIdentity } from './privileges.ts';
@@ -20,7 +21,7 @@ export interface ServeHooks {
 
 /** Runs a server in this process, with its signals, and resolves with the exit status. */
 export async function serveInProcess(settings: ServeSettings, hooks: ServeHooks): Promise<number> {
-  const { logLevel, logPretty } = settings.process;
+  const { logLevel, logPretty, autoRepair } = settings.process;
   const logger = createLogger({ level: logLevel, pretty: logPretty, name: LOG_NAME });
   // Loaded here, so that other commands and mistaken options do not wait for LevelDB.
   const { startServer } = await import('../server/start.ts');
@@ -28,7 +29,7 @@ export async function serveInProcess(settings: ServeSettings, hooks: ServeHooks)
   const alive = setInterval(() => undefined, 2 ** 31 - 1);
   try {
     return await runServer(settings, {
-      startServer: (config, startDeps) => startServer(config, { ...startDeps, sweep: innerSweep(logger) }),
+      startServer: (config, startDeps) => startServer(config, { ...startDeps, sweep: innerSweep(logger), mend: autoRepair ? mender(logger) : undefined }),
       logger,
       signals: process,
       timers: systemTimers,
@@ -47,6 +48,14 @@ function expireCompanion(addresses: readonly string[], settings: ServeSettings, 
   const args = expireArguments(daemonAddresses(addresses, settings.server), settings.process);
   const spawn = expireSpawner(args, expireEnvironment(process.env));
   return new Supervisor('expiry child', { spawn, timers: systemTimers, logger });
+}
+
+/** Loaded when it is needed, which is as good as never. */
+function mender(logger: Logger): NonNullable<StartDeps['mend']> {
+  return async (directory, damage) => {
+    const { autoRepair } = await import('../tools/auto-repair.ts');
+    await autoRepair(directory, damage, { logger, now: new Date() });
+  };
 }
 
 /** Whoever started us may have closed our stdout long since; a server does not die of that. */

@@ -8,6 +8,8 @@ import { LOG_LEVELS, type LogLevel, serveOptions, type ServeOptions } from './se
 /** What concerns the process around the server, not the server. */
 export interface ProcessConfig {
   readonly withExpire: boolean;
+  /** True: a store that is damaged is mended at the start. */
+  readonly autoRepair: boolean;
   readonly pidfile: string | undefined;
   readonly user: string | undefined;
   readonly logLevel: LogLevel;
@@ -84,6 +86,7 @@ export function settle(resolved: Resolved<ServeOptions>, environment: NodeJS.Pro
     },
     process: {
       withExpire: values.withExpire,
+      autoRepair: values.autoRepair,
       pidfile: values.pidfile,
       user: values.user,
       logLevel,

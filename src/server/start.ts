@@ -17,7 +17,7 @@ import { AccessTable } from '../ram/access-table.ts';
 import { RamTier } from '../ram/ram-tier.ts';
 import { ReadSketch } from '../ram/read-sketch.ts';
 import type { EphemeralOptions } from '../store/ephemeral-items.ts';
-import { Store } from '../store/store.ts';
+import { Store, type StoreOptions } from '../store/store.ts';
 import { BLOCK_CACHE_SHARE } from '../store/tuning.ts';
 import { DiskBudget } from '../upkeep/disk-budget.ts';
 import { Evictor } from '../upkeep/evictor.ts';
@@ -70,6 +70,8 @@ export interface StartDeps {
   /** One sweep of the TTL index. */
   readonly sweep: Sweep;
   readonly clock?: Clock;
+  /** Mends a store that does not open because it is damaged; without it, that is an error. */
+  readonly mend?: ((directory: string, damage: TugelaError) => Promise<void>) | undefined;
 }
 
 /** A server that accepts clients. */
@@ -212,7 +214,7 @@ class TugelaServer implements RunningServer {
     let residency: Residency | undefined;
     const ephemeral = ephemeralOptions(config, this.#clock);
     const budget = config.diskLimit === undefined ? undefined : new DiskBudget(config.diskLimit);
-    const store = await Store.open(config.file, {
+    const options: StoreOptions = {
       blockCacheBytes,
       ephemeral,
       segmentBytes: budget?.segmentBytes,
@@ -223,7 +225,8 @@ class TugelaServer implements RunningServer {
       onFailed: (keys) => residency?.forget(keys),
       onDamaged: (where) => this.#logger.warn({ where }, 'damaged on disk: answered as a miss'),
       onLogCut: (cut) => this.#logger.warn(cut, "the end of LevelDB's log is left out: a crash or a power failure cut it off"),
-    });
+    };
+    const store = await this.#openOrMend(options);
     this.#store = store;
     const accessBytes = Math.floor(bytes * ACCESS_SHARE);
     const fixedBytes = blockCacheBytes + accessBytes + (ephemeral?.limitBytes ?? 0);
@@ -358,6 +361,18 @@ class TugelaServer implements RunningServer {
       },
       'serving',
     );
+  }
+
+  async #openOrMend(options: StoreOptions): Promise<Store> {
+    const { file } = this.#config;
+    try {
+      return await Store.open(file, options);
+    } catch (error) {
+      const { mend } = this.#deps;
+      if (mend === undefined || !(error instanceof TugelaError) || error.code !== 'TUGELA_STORE_CORRUPT') throw error;
+      await mend(file, error);
+      return await Store.open(file, options);
+    }
   }
 
   #sasl(counts: AuthCounts): SaslAuthority | undefined {

@@ -57,7 +57,7 @@ describe('readServeSettings()', () => {
         control: 'local',
         verbosity: 0,
       },
-      process: { withExpire: false, pidfile: undefined, user: undefined, logLevel: 'info', logPretty: false },
+      process: { withExpire: false, autoRepair: false, pidfile: undefined, user: undefined, logLevel: 'info', logPretty: false },
       notices: [],
     });
   });

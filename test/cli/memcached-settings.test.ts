@@ -31,7 +31,7 @@ describe("tugela-ts memcached's settings without options", () => {
       expireEvery: 60,
       verbosity: 0,
     });
-    expect(settings.process).toEqual({ withExpire: false, pidfile: undefined, user: undefined, logLevel: 'warn', logPretty: false });
+    expect(settings.process).toEqual({ withExpire: false, autoRepair: false, pidfile: undefined, user: undefined, logLevel: 'warn', logPretty: false });
     expect(settings.notices).toEqual([ONLY_LOCAL]);
     expect(daemon).toBe(false);
   });

@@ -113,6 +113,7 @@ describe('runProgram()', () => {
     });
     expect(settings?.process).toEqual({
       withExpire: false,
+      autoRepair: false,
       pidfile: 'x.pid',
       user: 'me',
       logLevel: 'trace',

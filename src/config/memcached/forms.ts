@@ -23,6 +23,7 @@ export interface Form extends OptionForm {
 export const OWN_KEYS = [
   'file',
   'ack',
+  'autoRepair',
   'disableRamTier',
   'diskLimit',
   'quota',

@@ -111,6 +111,13 @@ export const storeOptions = {
     unit: 's',
     description: 'force writes to disk this often; 0 = never by timer',
   }),
+  autoRepair: option({
+    name: 'auto-repair',
+    group: STORE,
+    type: flag(),
+    default: false,
+    description: 'mend a store that does not open because it is damaged, and serve what is left; its files are kept aside',
+  }),
   ephemeralTtl: option({
     name: 'ephemeral-ttl',
     argument: 'secs',
