@@ -111,20 +111,27 @@ export class Residency {
   readNow(key: string, value: boolean): Item | null | undefined {
     // Known without its value: only the value is to be read, which `load` does.
     if (this.#quiet || this.besideRam(key, false) !== undefined || !this.#pace.mayBlock()) return undefined;
-    let item = this.#store.fetchNow(key);
-    this.reads.rows++;
-    if (item !== undefined && value && item.value === undefined) {
-      const found = this.#store.readValueNow(key, item);
-      if (found === undefined) {
-        this.#pace.finish();
-        return undefined;
-      }
-      this.reads.values++;
-      item = { ...item, value: found };
+    let found: Item | null | undefined;
+    try {
+      found = this.#readNow(key, value);
+    } catch {
+      // `load` tries again, and tells the client if it cannot be read: there is no one to tell here.
+      found = undefined;
     }
     this.#pace.finish();
-    if (value) this.#keep(key, item ?? null);
-    return item ?? null;
+    if (value && found !== undefined) this.#keep(key, found);
+    return found;
+  }
+
+  #readNow(key: string, value: boolean): Item | null | undefined {
+    const item = this.#store.fetchNow(key);
+    this.reads.rows++;
+    if (item === undefined) return null;
+    if (!value || item.value !== undefined) return item;
+    const found = this.#store.readValueNow(key, item);
+    if (found === undefined) return undefined;
+    this.reads.values++;
+    return { ...item, value: found };
   }
 
   /** The hash of a key that is a latin1 string. */

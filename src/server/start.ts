@@ -37,6 +37,7 @@ import { Control } from './control.ts';
 import type { Datagram } from './datagram.ts';
 import type { Administration, Dialect } from './dialect.ts';
 import { Dump } from './dump.ts';
+import { FaultLog } from './fault-log.ts';
 import { HotKeys, type LengthOf } from './hot-keys.ts';
 import { exposures } from './exposure.ts';
 import { isLoopback, type Listener, Listeners, peerOf } from './listeners.ts';
@@ -322,6 +323,7 @@ class TugelaServer implements RunningServer {
       },
       now: () => this.#clock.now(),
     });
+    const faults = new FaultLog(this.#logger);
     const administration: Administration = {
       version: protocolVersion(),
       flushAllowed: config.flushAll,
@@ -346,7 +348,7 @@ class TugelaServer implements RunningServer {
       trace: undefined,
       sample: undefined,
       onClose: (connection) => this.#forget(connection),
-      onFault: (connection, error) => this.#logger.error({ err: error, connection: connection.id }, 'command failed'),
+      onFault: (connection, error) => faults.note(connection.id, error),
     };
     this.#setTracing();
     upkeep.start();

@@ -1,7 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.ts';
+import { messageOf } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import { probeWriting } from '../store/write-probe.ts';
 import { EphemeralSweep } from './ephemeral-sweep.ts';
 import type { Evictor } from './evictor.ts';
 import { Evictors } from './evictors.ts';
@@ -73,6 +75,8 @@ export class Upkeep {
   #sweeping = false;
   #tending = false;
   #failureSeen: Error | undefined;
+  /** Why the store could not be opened anew when that was last said. */
+  #obstacleSaid: string | undefined;
   #sweeps = 0;
   #reopens = 0;
   /** Stores are refused for want of room. */
@@ -328,7 +332,7 @@ export class Upkeep {
     this.#track(this.#prefixes.run(this.#abort.signal), 'deleting a prefix failed');
   }
 
-  /** Says once that writes fail, and opens the store anew when there is room on the disk. */
+  /** Says once that writes fail, and opens the store anew when there is room on the disk, and it can be written to. */
   async #tend(failure: Error): Promise<void> {
     const { store, logger } = this.#options;
     this.#tending = true;
@@ -339,9 +343,18 @@ export class Upkeep {
       }
       const { bavail, blocks, bsize } = await statfs(store.directory);
       if (bavail * bsize < Math.min(REOPEN_FREE_BYTES, blocks * bsize * REOPEN_FREE_SHARE)) return;
-      await this.#options.cache.residency.whileQuiet(() => store.reopen());
+      try {
+        await probeWriting(store.directory);
+        await this.#options.cache.residency.whileQuiet(() => store.reopen());
+      } catch (error) {
+        // Tried every second, and said once.
+        if (messageOf(error) !== this.#obstacleSaid) logger.error({ err: error }, 'store cannot be opened anew');
+        this.#obstacleSaid = messageOf(error);
+        return;
+      }
       this.#reopens++;
       this.#failureSeen = undefined;
+      this.#obstacleSaid = undefined;
       logger.info('store opened anew, writes are accepted again');
     } finally {
       this.#tending = false;
