@@ -1,6 +1,6 @@
 import { closeSync, constants, fdatasync, fsync, openSync, open, read, readSync, writev } from 'node:fs';
 import { mkdir, open as openFile, readdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { TugelaError } from '../errors.ts';
 import type { Place } from '../item.ts';
@@ -82,7 +82,9 @@ export class ValueLog {
 
   /** Opens the log in a directory, made if it is not there. Segments from `next` on never got referred to: they are removed. */
   static async open(directory: string, next: number, segmentBytes: number = SEGMENT_BYTES): Promise<ValueLog> {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const isNew = (await mkdir(directory, { recursive: true, mode: 0o700 })) !== undefined;
+    // Or all segments could be gone with their directory, however often they were synced.
+    if (isNew) await syncDirectory(dirname(directory));
     const log = new ValueLog(directory, next, segmentBytes);
     for (const name of await readdir(directory)) {
       const id = segmentNumber(name);
