@@ -4,6 +4,7 @@ import { hashKey } from '../ram/hash.ts';
 import type { RamTier } from '../ram/ram-tier.ts';
 import type { Store } from '../store/store.ts';
 import { ReadPace } from './read-pace.ts';
+import { StallWatch } from './stall-watch.ts';
 
 /** Keys read with one LevelDB call: enough to share its cost, few enough to spread over threads. */
 const FETCH_KEYS = 32;
@@ -54,6 +55,7 @@ export class Residency {
   readonly #held = new Map<string, Held>();
   readonly #tickets = new Map<string, Ticket>();
   readonly #pace = new ReadPace();
+  readonly #stall: StallWatch;
   #queue: Ticket[] = [];
   #scheduled = false;
   /** Reads under way. */
@@ -65,6 +67,7 @@ export class Residency {
 
   constructor(store: Store, ram: RamTier) {
     this.#store = store;
+    this.#stall = new StallWatch(store);
     this.ram = ram;
   }
 
@@ -110,7 +113,7 @@ export class Residency {
    */
   readNow(key: string, value: boolean): Item | null | undefined {
     // Known without its value: only the value is to be read, which `load` does.
-    if (this.#quiet || this.besideRam(key, false) !== undefined || !this.#pace.mayBlock()) return undefined;
+    if (this.#quiet || this.besideRam(key, false) !== undefined || this.#stall.isStalled || !this.#pace.mayBlock()) return undefined;
     let found: Item | null | undefined;
     try {
       found = this.#readNow(key, value);

@@ -441,7 +441,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
             this.#yield(staged);
             break;
           }
-          if (out.length <= FLUSH_BYTES) continue;
+          // Who asks for no replies would otherwise stage all that has gathered while it waited.
+          if (out.length <= FLUSH_BYTES && !(stagedNow && context.store.pendingBytes > PENDING_BYTES)) continue;
           if (!this.#flush(staged)) break;
           staged = false;
           continue;
