@@ -29,6 +29,7 @@ export interface SegmentUse {
 export class SegmentTable {
   readonly #uses = new Map<number, SegmentUse>();
   readonly #dirtyPages = new Set<number>();
+  #diedBytes = 0;
 
   /** Every segment that was ever counted and not forgotten. */
   entries(): IterableIterator<[number, SegmentUse]> {
@@ -37,6 +38,11 @@ export class SegmentTable {
 
   use(segment: number): Readonly<SegmentUse> {
     return this.#uses.get(segment) ?? { liveBytes: 0, liveItems: 0, latestExpiry: 0 };
+  }
+
+  /** Bytes of values that were replaced, deleted or moved since the process started. */
+  get diedBytes(): number {
+    return this.#diedBytes;
   }
 
   /** A value of so many bytes was put into a segment. */
@@ -56,6 +62,7 @@ export class SegmentTable {
   drop(segment: number, bytes: number): boolean {
     const use = this.#uses.get(segment);
     if (use === undefined) return false;
+    this.#diedBytes += bytes;
     use.liveBytes -= bytes;
     use.liveItems--;
     this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));

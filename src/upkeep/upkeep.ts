@@ -25,6 +25,9 @@ const REOPEN_FREE_SHARE = 0.1;
 /** Empty value segments that are removed without waiting for the next timed sync. */
 const EMPTY_SEGMENTS_MAX = 4;
 
+/** Share of where eviction begins from which on dead values are given back sooner: better they go than live ones. */
+const TIGHT_SHARE = 0.9;
+
 /** Milliseconds between two lines in the log about the limit. */
 const FULL_SAID_MS = 60_000;
 /** Seconds after its last report for which a daemon is taken to be there: it reports every 5 s. */
@@ -96,7 +99,10 @@ export class Upkeep {
     this.#ephemeral = new EphemeralSweep(cache.residency, store);
     this.#flush = new FlushReclaim(cache.residency, store);
     this.#prefixes = new PrefixDelete(cache.residency, store);
-    this.#collector = new ValueCollector(cache.residency, store, () => this.loop.lastSecondMs);
+    this.#collector = new ValueCollector(cache.residency, store, {
+      busyMs: () => this.loop.lastSecondMs,
+      isTight: () => options.evictor !== undefined && options.evictor.used > TIGHT_SHARE * options.evictor.budget.begin,
+    });
     this.#syncDue = performance.now() + options.syncEvery * 1000;
     // The first sweep comes at once: what became due while the server was down is swept then.
     this.#sweepDue = performance.now();

@@ -5,8 +5,13 @@ import { valueOfRecord } from '../store/value-record.ts';
 import { RestWatch } from './rest-watch.ts';
 import { recordsOf } from './segment-walk.ts';
 
-/** A segment is rewritten when at least this share of it is dead: half makes each byte be copied about once. */
-const DEAD_SHARE = 0.5;
+/**
+ * A segment is rewritten when at least this share of it is dead: a quarter of a byte copied for each gained. Less dead ones go on
+ * dying while items are overwritten, and cost less later.
+ */
+const DEAD_SHARE = 0.8;
+/** The same when more is dead than alive altogether, or the disk is tight: a byte copied for each gained, at most. */
+const DEAD_SHARE_IN_NEED = 0.5;
 /** The same when nothing more dies: four bytes copied for one gained, but only this once. */
 const DEAD_SHARE_AT_REST = 0.2;
 /** Dead bytes from which a segment that is still being filled is closed and rewritten, as a share of a full one. */
@@ -22,6 +27,15 @@ const REST_MAX_MS = 1000;
 /** Times as much dead as alive at which the disk comes first: the collector then works half of the time, however busy the server. */
 const DEAD_MAX = 2;
 
+export interface CollectorOptions {
+  /** By how many milliseconds the event loop was late lately; without it nobody else is there, and the collector never rests. */
+  readonly busyMs?: () => number;
+  /** Whether there is little room on the disk; undefined = always. */
+  readonly isTight?: () => boolean;
+  /** Waits for so many milliseconds, or less when the signal aborts. */
+  readonly rest?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
 /**
  * Gives back the space of dead values in segments of the value log that still hold live ones: copies
  * the live ones to the end of the log, so that the segment empties and is removed. A value moves only
@@ -31,21 +45,19 @@ export class ValueCollector {
   readonly #residency: Residency;
   readonly #store: Store;
   readonly #busyMs: (() => number) | undefined;
+  readonly #isTight: () => boolean;
   readonly #restFor: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly #rest = new RestWatch();
   #running = false;
   /** Since the process started: segments rewritten, bytes copied, and bytes given back by that. */
   readonly done: { segments: number; bytes: number; freed: number } = { segments: 0, bytes: 0, freed: 0 };
 
-  /**
-   * `busyMs` = by how much the event loop was late lately; without it nobody else is there, and it never rests. `rest` waits for so
-   * many milliseconds, or less when the signal aborts.
-   */
-  constructor(residency: Residency, store: Store, busyMs?: () => number, rest: (ms: number, signal: AbortSignal) => Promise<void> = restFor) {
-    this.#restFor = rest;
+  constructor(residency: Residency, store: Store, { busyMs, isTight, rest }: CollectorOptions = {}) {
+    this.#restFor = rest ?? restFor;
     this.#residency = residency;
     this.#store = store;
     this.#busyMs = busyMs;
+    this.#isTight = isTight ?? (() => true);
   }
 
   get running(): boolean {
@@ -55,9 +67,11 @@ export class ValueCollector {
   /** The segment that gives back most, or undefined when none is worth it. */
   candidate(now: number): number | undefined {
     const { values, segments } = this.#store;
-    const isAtRest = this.#rest.note(this.#store.liveValueBytes, values.bytes, performance.now());
+    // What is moved here dies where it was.
+    const isAtRest = this.#rest.note(segments.diedBytes - this.done.bytes, values.bytes, performance.now());
+    const isInNeed = this.#isTight() || this.#store.deadValueBytes > this.#store.liveValueBytes;
     let best: number | undefined;
-    let bestShare = isAtRest ? DEAD_SHARE_AT_REST : DEAD_SHARE;
+    let bestShare = isAtRest ? DEAD_SHARE_AT_REST : isInNeed ? DEAD_SHARE_IN_NEED : DEAD_SHARE;
     for (const id of values.ids()) {
       const size = values.size(id);
       const use = segments.use(id);

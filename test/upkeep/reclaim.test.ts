@@ -153,11 +153,40 @@ describe('ValueCollector', () => {
     await open.close();
   });
 
+  it('waits while more is alive than dead and the disk has room: what is overwritten goes on dying', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
+    // 60 % of the first segment is dead, 40 % of all.
+    await fillAndDelete(open, 200, (i) => (i < 64 ? i % 5 < 3 : i % 3 === 0));
+    const candidate = (isTight: boolean): number | undefined => new ValueCollector(open.residency, open.store, { isTight: () => isTight }).candidate(open.clock.now());
+    expect(candidate(false)).toBeUndefined();
+    expect(candidate(true)).toBeDefined();
+    await fillAndDelete(open, 200, (i) => i % 3 === 1);
+    expect(open.store.deadValueBytes).toBeGreaterThan(open.store.liveValueBytes);
+    expect(candidate(false)).toBeDefined();
+    await open.close();
+  });
+
+  it('does not take overwrites for rest, though as much is alive as before', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
+    await fillAndDelete(open, 200, (i) => i % 4 === 0);
+    const collector = new ValueCollector(open.residency, open.store, { isTight: () => false });
+    const clock = vi.spyOn(performance, 'now');
+    clock.mockReturnValue(1000);
+    expect(collector.candidate(open.clock.now())).toBeUndefined();
+    for (let i = 1; i < 60; i += 4) await open.set(`k${i}`, bytesOf(1000, i));
+    clock.mockReturnValue(31_000);
+    expect(collector.candidate(open.clock.now())).toBeUndefined();
+    clock.mockReturnValue(61_001);
+    expect(collector.candidate(open.clock.now())).toBeDefined();
+    clock.mockRestore();
+    await open.close();
+  });
+
   it('rests after each step', async () => {
     const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
     await fillAndDelete(open, 64 * 3, (i) => i % 8 !== 0);
     const pauses: number[] = [];
-    const collector = new ValueCollector(open.residency, open.store, () => 0, (ms) => Promise.resolve(void pauses.push(ms)));
+    const collector = new ValueCollector(open.residency, open.store, { busyMs: () => 0, rest: (ms) => Promise.resolve(void pauses.push(ms)) });
     await collector.run(now(open), never);
     expect(pauses.length).toBeGreaterThanOrEqual(collector.done.segments);
     expect(collector.done.segments).toBeGreaterThanOrEqual(2);
