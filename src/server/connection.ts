@@ -19,7 +19,7 @@ const BACKLOG_BYTES = 256 * 1024;
 /** Unsent replies above which a connection executes nothing more until its client reads. */
 const UNSENT_BYTES = 1024 * 1024;
 /** Staged and uncommitted bytes, of all connections, above which writers wait even if nobody waits for a reply. */
-const PENDING_BYTES = 16 * 1024 * 1024;
+const PENDING_BYTES = 4 * 1024 * 1024;
 /** Keys that one look ahead loads together. */
 const LOOK_AHEAD_KEYS = 256;
 /** Keys being read for all connections above which nobody looks ahead: it would cost memory and make nothing quicker. */

@@ -29,7 +29,7 @@ export class CommitGroup {
   readonly dueRows: { key: Buffer; value: Buffer | undefined }[] = [];
   readonly waiters: CommitWaiter[] = [];
   readonly countWaiters: CountWaiter[] = [];
-  /** Bytes of keys and values staged, for back-pressure. */
+  /** Bytes that it takes in memory, about, for back-pressure. */
   bytes = 0;
   /** Mutations staged, coalesced ones included. */
   mutations = 0;

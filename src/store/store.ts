@@ -48,6 +48,9 @@ const WRITE_OUT_BYTES = 2 ** 20;
 /** Bytes from which a segment without live values is removed although it is not full. */
 const SEAL_EMPTY_BYTES = 2 ** 20;
 
+/** What a staged item takes besides key and value: about so much of V8's heap. */
+const ENTRY_BYTES = 512;
+
 /** Largest record that is read at once: more is worth a thread. */
 const READ_NOW_BYTES = 16 * 1024;
 
@@ -231,7 +234,7 @@ export class Store {
     return this.#levelBytesWritten;
   }
 
-  /** Bytes staged and not yet committed. */
+  /** Bytes staged and not yet committed, with what keeping them in order takes. */
   get pendingBytes(): number {
     return this.#staged.bytes + (this.#inFlight?.bytes ?? 0);
   }
@@ -780,7 +783,7 @@ export class Store {
     // What was only staged never gets a row; the mark that deletes it gets one in any case.
     const dead = entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
     this.deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
-    this.#staged.bytes += key.length;
+    this.#staged.bytes += ENTRY_BYTES + key.length;
     this.#changed();
   }
 
@@ -816,7 +819,7 @@ export class Store {
     const before = entries.size;
     entries.set(key, item);
     if (old !== undefined && entries.size > before) this.deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
-    this.#staged.bytes += key.length + item.length;
+    this.#staged.bytes += ENTRY_BYTES + key.length + item.length;
     if (item.expiresAt !== 0 && !sameBucket(old, item)) {
       const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
       this.#staged.hint(deadline, item.ttlShift, key);

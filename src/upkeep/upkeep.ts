@@ -35,6 +35,9 @@ const DAEMON_REPORTS_SECONDS = 10;
 /** Lateness of the event loop, in milliseconds, up to which the server counts as calm: half of what strains the daemon. */
 const CALM_MS = 5;
 
+/** Milliseconds after which dead rows are looked at however busy the server is, or the disk would grow without bound. */
+const COMPACT_PATIENCE_MS = 15_000;
+
 /** One sweep of the TTL index until nothing is due; the policy is the expiry daemon's. */
 export type Sweep = (target: SweepTarget, signal: AbortSignal) => Promise<void>;
 
@@ -77,6 +80,8 @@ export class Upkeep {
   #sweepDue: number;
   #sweeping = false;
   #tending = false;
+  /** When there was last a look at dead rows. */
+  #compactedAtMs = performance.now();
   #failureSeen: Error | undefined;
   /** Why the store could not be opened anew when that was last said. */
   #obstacleSaid: string | undefined;
@@ -292,7 +297,10 @@ export class Upkeep {
 
   /** Compacts a range if that pays, the server is calm, and no daemon asks for it. */
   #compact(): void {
-    if (this.#hasDaemon || this.loop.lastSecondMs > CALM_MS || this.#compactor.running) return;
+    if (this.#hasDaemon || this.#compactor.running) return;
+    const now = performance.now();
+    if (this.loop.lastSecondMs > CALM_MS && now - this.#compactedAtMs < COMPACT_PATIENCE_MS) return;
+    this.#compactedAtMs = now;
     this.#track(
       this.#compactor.step().then(() => undefined),
       'compacting failed',

@@ -395,6 +395,22 @@ describe('a server with dead rows', () => {
     expect(target.compactBytes).toBe(0);
   });
 
+  it('is asked for one range now and then however busy it is', async () => {
+    target.compactBytes = 100;
+    target.busyMs = 50;
+    const abort = new AbortController();
+    const asked: number[] = [];
+    target.before = (call) => {
+      if (call === 'compact') asked.push(clock.ms);
+      if (asked.length === 3) abort.abort();
+    };
+    await sweeper().run(abort.signal);
+    expect(asked).toHaveLength(3);
+    expect(asked[1]! - asked[0]!).toBeGreaterThanOrEqual(15_000);
+    expect(asked[2]! - asked[1]!).toBeGreaterThanOrEqual(15_000);
+    expect(asked[2]!).toBeLessThan(60_000);
+  });
+
   it('is asked no more once it becomes busy', async () => {
     target.compactBytes = 100;
     target.before = (call) => {

@@ -8,7 +8,7 @@ const VALUE = Buffer.alloc(10_000, 'v');
 const SETS_OFFERED = 150;
 const KiB = 1024;
 /** docs/architecture.md, "Flow control": staged bytes of all and one value for each connection; and its unread input. */
-const STAGED_MOST = 16 * KiB * KiB + WRITERS * (VALUE.length + 20);
+const STAGED_MOST = 4 * KiB * KiB + WRITERS * (VALUE.length + 20 + 512);
 const READ_MOST = STAGED_MOST + WRITERS * (256 + 64 + 64) * KiB;
 
 afterEach(() => vi.restoreAllMocks());

@@ -169,7 +169,8 @@ describe('RowCompactor', () => {
       expect(worth).toBeLessThanOrEqual(items);
       expect(live).toBeGreaterThan(0.7 * fixture.rowBytes);
       expect(dead).toBeGreaterThan(0.5 * truth - 0.3 * fixture.rowBytes);
-      expect(dead).toBeLessThan(truth + 0.3 * fixture.rowBytes);
+      // LevelDB compacts by itself meanwhile.
+      expect(dead).toBeLessThan(truth + 0.6 * fixture.rowBytes);
     }
     await fixture.compactAll();
     const { items } = await fixture.store.levelUse();
