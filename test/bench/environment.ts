@@ -10,14 +10,14 @@ export interface Environment {
   readonly command: string;
 }
 
-/** Describes this machine and run. `args` are the bench's own arguments. */
-export function describeEnvironment(args: readonly string[]): Environment {
+/** Describes this machine and run. `args` are the arguments of the package script `script`. */
+export function describeEnvironment(args: readonly string[], script = 'bench'): Environment {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
   const quoted = args.map((arg) => (/^[\w.,=/:-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", String.raw`'\''`)}'`));
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus().length} × ${model}, ${Math.round(totalmem() / GIB)} GiB RAM, ${type()} ${release()}`,
     node: process.version,
-    command: ['npm run bench', ...(quoted.length === 0 ? [] : ['--', ...quoted])].join(' '),
+    command: [`npm run ${script}`, ...(quoted.length === 0 ? [] : ['--', ...quoted])].join(' '),
   };
 }

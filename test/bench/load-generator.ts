@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import type { LoadResult, LoadSpec, RunAnswer, RunOrder } from './load/load-spec.ts';
+import type { LoadDetails, LoadResult, LoadSpec, RunAnswer, RunOrder } from './load/load-spec.ts';
 import { type ProcessKeeper, signalGroup } from './process-keeper.ts';
 
 /** A load generator in a process of its own. */
@@ -19,6 +19,11 @@ export class LoadGenerator {
 
   /** Runs the load for `seconds`. Throws when it fails or is not done `graceSeconds` later. */
   async run(seconds: number, graceSeconds = 30): Promise<LoadResult> {
+    return (await this.runInDetail(seconds, graceSeconds)).result;
+  }
+
+  /** As `run`, and tells more. */
+  async runInDetail(seconds: number, graceSeconds = 30): Promise<{ result: LoadResult; details: LoadDetails }> {
     const order: RunOrder = { seconds };
     const answer = await new Promise<RunAnswer>((resolve) => {
       const fail = (failure: string): void => settle({ failure });
@@ -35,7 +40,7 @@ export class LoadGenerator {
       this.#child.send(order);
     });
     if ('failure' in answer) throw new Error(answer.failure);
-    return answer.result;
+    return answer;
   }
 
   /** Ends the process and its connections. */

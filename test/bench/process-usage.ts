@@ -36,6 +36,18 @@ export function sessionUsage(leader: number): Usage {
   return { cpuSeconds: ticks / clockTicks(), rssBytes };
 }
 
+/** Seconds of CPU time that one process has used so far, without its children. */
+export function processCpuSeconds(pid: number): number {
+  const [user, system] = statFields(String(pid))?.slice(FIRST_TIME, FIRST_TIME + 2) ?? [];
+  return (Number(user ?? 0) + Number(system ?? 0)) / clockTicks();
+}
+
+/** Seconds of CPU time of those children of this process that have ended and been waited for. */
+export function endedChildrenCpuSeconds(): number {
+  const [user, system] = statFields('self')?.slice(FIRST_TIME + 2, AFTER_TIMES) ?? [];
+  return (Number(user ?? 0) + Number(system ?? 0)) / clockTicks();
+}
+
 /** Seconds of CPU time that all processes of the machine have used since it started. */
 export function machineCpuSeconds(): number {
   const fields = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/\s+/).slice(1).map(Number);

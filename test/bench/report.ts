@@ -3,6 +3,7 @@ import type { Contestant } from './contestants.ts';
 import type { Environment } from './environment.ts';
 import type { BenchOptions } from './options.ts';
 import { summarize, type SummaryRow } from './summary.ts';
+import { formatTable } from './table.ts';
 
 /** Fewer clock ticks than this make a figure of CPU time wrong by several percent. */
 const FEW_TICKS = 50;
@@ -44,11 +45,7 @@ function writeTable(rows: readonly SummaryRow[]): string {
     row.generatorCores.toFixed(2),
     row.otherCores.toFixed(2),
   ]);
-  const widths = HEAD.map((head, column) => Math.max(...[head, ...cells.map((line) => line[column] ?? '')].map((text) => text.length)));
-  const write = (line: readonly string[]): string =>
-    `| ${line.map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join(' | ')} |`;
-  const rule = `| ${widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
-  return [write(HEAD), rule, ...cells.map(write)].join('\n');
+  return formatTable(HEAD, cells);
 }
 
 function ratio(value: number | undefined): string {

@@ -88,8 +88,19 @@ export class Server {
     signalGroup(this.#child, 'SIGCONT');
   }
 
-  /** Asks the server to stop, insists when it does not, and removes its directory. */
+  /** The process that leads the server's session. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Stops the server and removes its directory. */
   async stop(): Promise<void> {
+    await this.end();
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+
+  /** Asks the server to stop, and insists when it does not. Its directory stays: another may be started on it. */
+  async end(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exited = once(this.#child, 'exit');
       this.resume();
@@ -98,7 +109,6 @@ export class Server {
       await exited;
       clearTimeout(insist);
     }
-    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 

@@ -13,7 +13,7 @@ function answer(message: RunAnswer): void {
 
 process.on('message', (order: RunOrder) => {
   generator.run(order.seconds).then(
-    (result) => answer({ result }),
+    (measured) => answer(measured),
     (error: unknown) => answer({ failure: error instanceof Error ? error.message : String(error) }),
   );
 });

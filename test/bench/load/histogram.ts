@@ -21,6 +21,19 @@ export class Histogram {
     this.#total += 1;
   }
 
+  /** The buckets that are not empty, with their counts; `add` takes them. */
+  counts(): [bucket: number, count: number][] {
+    return [...this.#counts.entries()].filter(([, count]) => count > 0);
+  }
+
+  /** Counts all durations of another histogram too. */
+  add(counts: readonly (readonly [bucket: number, count: number])[]): void {
+    for (const [bucket, count] of counts) {
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
+      this.#total += count;
+    }
+  }
+
   /** The duration in nanoseconds that a `share` (0 to 1) of the recorded ones do not exceed; 0 when there are none. */
   percentile(share: number): number {
     if (this.#total === 0) return 0;

@@ -50,10 +50,18 @@ export interface LoadResult {
   readonly cpuSeconds: number;
 }
 
+/** What a run can tell besides, for those who put several together. */
+export interface LoadDetails {
+  /** All latencies, as `Histogram.counts` has them. */
+  readonly latencies: readonly (readonly [bucket: number, count: number])[];
+  /** Items that were stored since the generator began and are not over. */
+  readonly itemsAlive: number;
+}
+
 /** From the bench to a generator: run for so many seconds. The generator ends when the channel closes. */
 export interface RunOrder {
   readonly seconds: number;
 }
 
 /** From a generator to the bench, one per order. */
-export type RunAnswer = { readonly result: LoadResult } | { readonly failure: string };
+export type RunAnswer = { readonly result: LoadResult; readonly details: LoadDetails } | { readonly failure: string };

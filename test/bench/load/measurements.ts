@@ -1,5 +1,5 @@
 import { Histogram } from './histogram.ts';
-import type { LoadResult } from './load-spec.ts';
+import type { LoadDetails, LoadResult } from './load-spec.ts';
 import { createTally, type Tally } from './reply-checker.ts';
 import type { Request } from './request.ts';
 
@@ -19,6 +19,11 @@ export class Measurements {
   countAnswered(request: Request, now: number): void {
     this.#operations += request.count;
     this.#latencies.record((now - request.startedAt) * NS_PER_MS);
+  }
+
+  /** All latencies so far. */
+  latencies(): LoadDetails['latencies'] {
+    return this.#latencies.counts();
   }
 
   /** What was measured from the making of this object until now. */

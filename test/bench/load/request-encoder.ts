@@ -1,4 +1,5 @@
 import { NAME_BYTES, ValuePool, writeName } from './items.ts';
+import type { LifeTable } from './life-table.ts';
 import type { LoadSpec } from './load-spec.ts';
 import { Random } from './random.ts';
 import type { Request } from './request.ts';
@@ -13,8 +14,11 @@ export class RequestEncoder {
   readonly #setKey: Buffer;
   readonly #pool: ValuePool;
   readonly #random: Random;
+  readonly #lives: LifeTable | undefined;
 
-  constructor(spec: LoadSpec) {
+  /** `lives` is told what is sent. */
+  constructor(spec: LoadSpec, lives?: LifeTable) {
+    this.#lives = lives;
     this.#spec = spec;
     this.#getKey = Buffer.from(` ${spec.keyPrefix}`, 'latin1');
     this.#setKey = Buffer.from(`set ${spec.keyPrefix}`, 'latin1');
@@ -53,6 +57,7 @@ export class RequestEncoder {
     const { valueBytes, timeToLive } = this.#spec;
     const [shortest, longest] = timeToLive;
     const exptime = shortest + this.#random.below(longest - shortest + 1);
+    this.#lives?.sent(id, exptime);
     target.set(this.#setKey, start);
     let at = start + this.#setKey.length;
     writeName(target, at, id);
