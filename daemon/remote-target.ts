@@ -10,7 +10,7 @@ import { isEnd, isSingle, parseCompacted, parseDue, parseItems, parseKeys, parse
 import type { CompactReport, DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './target.ts';
 
 /** Rows that one `expire reap` may name. */
-const MAX_ROWS = 64;
+const MAX_ROWS = 1024;
 
 /** Bytes of one command line at most; the server takes 64 KiB, the words around keys are counted in. */
 const MAX_COMMAND_BYTES = 32 * 1024 - 64;

@@ -199,7 +199,8 @@ export class Sweeper {
         // Looking up keys one by one takes long and holds nobody up: it is many small requests.
         idleTripMs: isBeside || this.#options.disposal?.deletes === false ? durationMs : this.#idleTripMs,
         more,
-        lagMs: isUrgent ? Number.POSITIVE_INFINITY : lagSeconds(state) * 1000,
+        lagMs: isIndexSwept ? lagSeconds(state) * 1000 : 0,
+        isUrgent,
         untilDueMs:
           state.oldestDeadline === 0 || !isIndexSwept
             ? Number.POSITIVE_INFINITY

@@ -8,7 +8,7 @@ import type { Session } from './session.ts';
 /** Entries or items that one command may ask for. */
 const LIMIT_MAX = 10_000;
 /** Index rows that one `expire reap` may name. */
-const ROWS_MAX = 64;
+const ROWS_MAX = 1024;
 
 const USAGE =
   'CLIENT_ERROR usage: expire [state | due LIMIT [AFTER] | keys ROW | reap SEEN ROW... | evict BYTES | compact | list LIMIT AFTER|- BEFORE|0 [PREFIX] | remove KEY CAS EXPIRES ... | report NAME VALUE ... | delete PREFIX | jobs | hotkeys | dump [PREFIX]]\r\n';

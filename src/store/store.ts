@@ -14,6 +14,7 @@ import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOf
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
 import { lockedError, type LogCut, prepareLevel } from './level-mend.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
+import { ListedKeys } from './listed-keys.ts';
 import { syncLevelLogs } from './log-sync.ts';
 import { accessAdvice, repairAdvice } from './open-advice.ts';
 import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
@@ -172,6 +173,7 @@ export class Store {
   readonly #kept = new Set<number>();
   /** Earliest deadlines of the index rows that listings under way cannot see, because they were not committed when it began. */
   readonly #listings = new Set<{ earliest: number }>();
+  readonly #listed = new ListedKeys();
   #syncing: Promise<void> | undefined;
   #syncQueued: Promise<void> | undefined;
   #closed = false;
@@ -439,6 +441,13 @@ export class Store {
   async dueKeys(id: string): Promise<string[]> {
     const value = await this.#db.get(dueKeyOf(id));
     return value === undefined ? [] : unpackKeys(value);
+  }
+
+  /** Keys listed in each of some index rows that are to be dropped; none where the row is gone. */
+  async dueKeysOf(ids: readonly string[]): Promise<string[][]> {
+    for (const id of ids) this.#listed.sweep(Number.parseInt(id.slice(0, 8), 16));
+    const values = await this.#db.getMany(ids.map(dueKeyOf));
+    return values.map((value) => (value === undefined ? [] : unpackKeys(value)));
   }
 
   /** Stages the end of an index row that listed `count` keys, of which `left` must stay listed. */
@@ -728,6 +737,7 @@ export class Store {
     const prefixes = this.#options.countedPrefixes ?? [...quotas.keys()];
     if (prefixes.length > 0) this.#counted ??= new CountedPrefixes(prefixes);
     this.#counted?.load(quotas);
+    this.#listed.clear();
   }
 
   /** Reads what is counted of prefixes. Rows that nobody keeps up to date, or did not, are deleted: they would lie later. */
@@ -775,6 +785,7 @@ export class Store {
 
   #removeFromDisk(key: string, old: Item): void {
     this.#staged.dropRecord(key);
+    if (old.expiresAt !== 0) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
     this.#forgetOld(key, old);
     if (this.#counted !== undefined) this.#counted.change(key, -1, -(key.length + old.length));
     const { entries } = this.#staged;
@@ -807,7 +818,11 @@ export class Store {
   }
 
   #stage(key: string, old: Item | undefined, item: Item): void {
-    if (old !== undefined) this.#forgetOld(key, old);
+    const isInBucket = sameBucket(old, item);
+    if (old !== undefined) {
+      this.#forgetOld(key, old);
+      if (old.expiresAt !== 0 && !isInBucket) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
+    }
     this.#state.items++;
     this.#state.bytes += key.length + item.length;
     if (this.#counted !== undefined) {
@@ -820,14 +835,18 @@ export class Store {
     entries.set(key, item);
     if (old !== undefined && entries.size > before) this.deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
     this.#staged.bytes += ENTRY_BYTES + key.length + item.length;
-    if (item.expiresAt !== 0 && !sameBucket(old, item)) {
-      const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
-      this.#staged.hint(deadline, item.ttlShift, key);
-      this.#state.indexEntries++;
-      if (deadline < this.#state.indexFloor) this.#state.indexFloor = deadline;
-      for (const listing of this.#listings) listing.earliest = Math.min(listing.earliest, deadline);
-    }
+    if (item.expiresAt !== 0 && !isInBucket) this.#list(key, item);
     this.#changed();
+  }
+
+  /** Stages an index entry for an item, unless its key is still listed in the item's bucket. */
+  #list(key: string, item: Item): void {
+    const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
+    if (this.#listed.takeBack(deadline, item.ttlShift, key)) return;
+    this.#staged.hint(deadline, item.ttlShift, key);
+    this.#state.indexEntries++;
+    if (deadline < this.#state.indexFloor) this.#state.indexFloor = deadline;
+    for (const listing of this.#listings) listing.earliest = Math.min(listing.earliest, deadline);
   }
 
   #forgetOld(key: string, old: Item): void {
@@ -965,6 +984,7 @@ export class Store {
   #dropStaged(error: Error): void {
     const group = this.#staged;
     this.#staged = new CommitGroup();
+    this.#listed.clear();
     this.#lose(group, error);
     for (const waiter of group.countWaiters) waiter.failed(error);
     for (const waiter of group.waiters) waiter.committed(error);

@@ -10,8 +10,22 @@ import type { CompactReport, DueList, IndexState, ItemList, ListedItem, ListQuer
 
 /** Keys whose state is loaded at once: bounds what one step holds up. */
 const STEP_KEYS = 256;
+/** Index rows read at once: bounds the memory for rows that list many keys. */
+const STEP_ROWS = 128;
 /** Index entries dropped after which the swept part of the index is compacted, see `reap`. */
 const COMPACT_AFTER_ENTRIES = 50_000;
+
+/** A report that is being counted. */
+type Counts = { -readonly [K in keyof ReapReport]: ReapReport[K] };
+
+/** An index row that is being reaped. */
+interface Row {
+  readonly id: string;
+  readonly deadline: number;
+  readonly keys: readonly string[];
+  /** Keys that stay listed. */
+  readonly left: string[];
+}
 
 /** The checks of a sweep, atomic because they run inside the process that owns the store. */
 export class LocalTarget implements SweepTarget {
@@ -92,33 +106,8 @@ export class LocalTarget implements SweepTarget {
 
   async #reap(seen: string, rows: readonly string[]): Promise<ReapReport> {
     const report = { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 };
-    const seenCas = Number(seen);
-    for (const row of new Set(rows)) {
-      const keys = await this.#store.dueKeys(row);
-      const deadline = Number.parseInt(row.slice(0, 8), 16);
-      if (keys.length === 0 || deadline > this.#cache.now()) continue;
-      const left: string[] = [];
-      for (let i = 0; i < keys.length; i += STEP_KEYS) {
-        const some = keys.slice(i, i + STEP_KEYS);
-        await this.#residency.withKnown(some, () => {
-          const now = this.#cache.now();
-          for (const key of some) {
-            report.scanned++;
-            const item = this.#residency.currentOf(key) ?? undefined;
-            if (item === undefined || item.expiresAt === 0) report.stale++;
-            else if (!isExpired(item, now)) {
-              report.stale++;
-              if (bucketDeadline(item.expiresAt, item.ttlShift) === deadline) left.push(key);
-            } else if (item.cas > seenCas) {
-              report.changed++;
-              left.push(key);
-            } else this.#delete(key, item, report);
-          }
-        });
-      }
-      this.#store.dropDueRow(row, keys.length, left);
-      this.#entriesDropped += keys.length;
-    }
+    const named = [...new Set(rows)];
+    for (let i = 0; i < named.length; i += STEP_ROWS) await this.#reapRows(Number(seen), named.slice(i, i + STEP_ROWS), report);
     await this.#store.committed();
     if (this.#entriesDropped >= COMPACT_AFTER_ENTRIES) {
       // Tombstones of the swept index would slow the next sweep down (docs/storage-format.md).
@@ -126,6 +115,49 @@ export class LocalTarget implements SweepTarget {
       await this.#store.compactSweptIndex();
     }
     return report;
+  }
+
+  /** Rows are read together and their entries looked at together: under short times to live a row lists one or two. */
+  async #reapRows(seenCas: number, ids: readonly string[], report: Counts): Promise<void> {
+    const listed = await this.#store.dueKeysOf(ids);
+    const rows: Row[] = ids.map((id, i) => ({ id, deadline: Number.parseInt(id.slice(0, 8), 16), keys: listed[i]!, left: [] }));
+    const due = rows.filter(({ deadline, keys }) => keys.length > 0 && deadline <= this.#cache.now());
+    const entries = due.flatMap((row) => row.keys.map((key) => ({ key, row })));
+    for (let i = 0; i < entries.length; i += STEP_KEYS) {
+      const some = entries.slice(i, i + STEP_KEYS);
+      await this.#residency.withKnown(
+        some.map(({ key }) => key),
+        () => this.#reapEntries(some, seenCas, report),
+      );
+      // Where all is in RAM nothing above waits, and clients would.
+      await nextTurn();
+    }
+    for (const { id, keys, left } of due) {
+      this.#store.dropDueRow(id, keys.length, left);
+      this.#entriesDropped += keys.length;
+    }
+  }
+
+  #reapEntries(entries: readonly { readonly key: string; readonly row: Row }[], seenCas: number, report: Counts): void {
+    const now = this.#cache.now();
+    const before = report.bytes;
+    let expired = 0;
+    for (const { key, row } of entries) {
+      report.scanned++;
+      const item = this.#residency.currentOf(key) ?? undefined;
+      if (item === undefined || item.expiresAt === 0) report.stale++;
+      else if (!isExpired(item, now)) {
+        report.stale++;
+        if (bucketDeadline(item.expiresAt, item.ttlShift) === row.deadline) row.left.push(key);
+      } else if (item.cas > seenCas) {
+        report.changed++;
+        row.left.push(key);
+      } else {
+        this.#delete(key, item, report);
+        expired++;
+      }
+    }
+    this.#countGone(expired, report.bytes - before);
   }
 
   async list(query: ListQuery): Promise<ItemList> {
@@ -152,19 +184,28 @@ export class LocalTarget implements SweepTarget {
       const some = items.slice(i, i + STEP_KEYS).map((item) => ({ key: item.key.toString('latin1'), listed: item }));
       await this.#residency.withKnown(
         some.map(({ key }) => key),
-        () => {
-          for (const { key, listed } of some) {
-            report.scanned++;
-            const item = this.#residency.currentOf(key) ?? undefined;
-            if (item === undefined) report.stale++;
-            else if (String(item.cas) !== listed.cas || item.expiresAt !== listed.expiresAt) report.changed++;
-            else this.#delete(key, item, report);
-          }
-        },
+        () => this.#removeListed(some, report),
       );
+      await nextTurn();
     }
     await this.#store.committed();
     return report;
+  }
+
+  #removeListed(some: readonly { readonly key: string; readonly listed: ListedItem }[], report: Counts): void {
+    const before = report.bytes;
+    let expired = 0;
+    for (const { key, listed } of some) {
+      report.scanned++;
+      const item = this.#residency.currentOf(key) ?? undefined;
+      if (item === undefined) report.stale++;
+      else if (String(item.cas) !== listed.cas || item.expiresAt !== listed.expiresAt) report.changed++;
+      else {
+        if (isExpired(item, this.#cache.now())) expired++;
+        this.#delete(key, item, report);
+      }
+    }
+    this.#countGone(expired, report.bytes - before);
   }
 
   async report(stats: ReadonlyMap<string, string>): Promise<void> {
@@ -177,15 +218,18 @@ export class LocalTarget implements SweepTarget {
     return Promise.resolve();
   }
 
-  #delete(key: string, item: Item, report: { deleted: number; bytes: number }): void {
-    const bytes = key.length + item.length;
+  #delete(key: string, item: Item, report: Counts): void {
     report.deleted++;
-    report.bytes += bytes;
+    report.bytes += key.length + item.length;
     this.#store.remove(key, item);
     this.#residency.rememberOf(key, undefined);
-    const { expired, reclaimedBytes } = this.#store.state;
-    const isExpiry = isExpired(item, this.#cache.now());
-    this.#store.changeState({ expired: isExpiry ? expired + 1 : expired, reclaimedBytes: reclaimedBytes + bytes });
+  }
+
+  /** REQUIRES: in the step that deleted them, so that items and counters are of one batch. */
+  #countGone(expired: number, bytes: number): void {
+    if (expired === 0 && bytes === 0) return;
+    const { state } = this.#store;
+    this.#store.changeState({ expired: state.expired + expired, reclaimedBytes: state.reclaimedBytes + bytes });
   }
 }
 
@@ -202,4 +246,9 @@ function withEphemeral(
   const merged = new Map([...found, ...others].map((stored) => [stored.key, stored]));
   const page = [...merged.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
   return page.length <= limit && others.length < limit ? { page, more: next } : { page: page.slice(0, limit), more: page[Math.min(limit, page.length) - 1]!.key };
+}
+
+/** Resolves in the next turn of the event loop, after what clients sent has been looked at. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

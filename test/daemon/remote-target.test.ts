@@ -103,14 +103,14 @@ describe('RemoteTarget', () => {
   const listing: Answer = (line) => (/^expire (reap|remove)/.test(line) ? REAPED : 'END 5 -\r\n');
   const itemListing: Answer = (line) => (/^expire (reap|remove)/.test(line) ? REAPED : 'END -\r\n');
 
-  it('names at most 64 rows in a line and adds the reports', async () => {
+  it('names at most 1024 rows in a line and adds the reports', async () => {
     answer = listing;
     const target = remote();
     await target.due(1000);
-    const rows = Array.from({ length: 130 }, (_, n) => `row-${n}`);
+    const rows = Array.from({ length: 2100 }, (_, n) => `row-${n}`);
     expect(await target.reap('5', rows)).toMatchObject({ scanned: 9, deleted: 3 });
     const sent = server.lines.filter((line) => line.startsWith('expire reap 5 '));
-    expect(sent.map((line) => line.split(' ').length - 3)).toEqual([64, 64, 2]);
+    expect(sent.map((line) => line.split(' ').length - 3)).toEqual([1024, 1024, 52]);
   });
 
   it('keeps a line of removals within 32 KiB and gives each key its own cas and expiry', async () => {

@@ -162,12 +162,20 @@ describe('Sweeper.sweepOnce()', () => {
   });
 
   it('slows down for a busy server', async () => {
-    for (let row = 0; row < 100; row++) target.store(names(`k${row}-`, 10), target.now - 1);
+    for (let row = 0; row < 100; row++) target.store(names(`k${row}-`, 10), target.now);
     target.busyMs = 100;
     await sweeper().sweepOnce(never);
     const limits = target.calls.flatMap((call) => (call.startsWith('due') ? [Number(call.split(' ')[1])] : []));
     expect(limits.slice(0, 5)).toEqual([128, 64, 32, 16, 16]);
     expect(clock.pauses.every((ms) => ms >= 5)).toBe(true);
+  });
+
+  it('gets on with what is late although the server is busy', async () => {
+    for (let row = 0; row < 100; row++) target.store(names(`k${row}-`, 10), target.now - 5);
+    target.busyMs = 100;
+    await sweeper().sweepOnce(never);
+    const limits = target.calls.flatMap((call) => (call.startsWith('due') ? [Number(call.split(' ')[1])] : []));
+    expect(limits).toEqual([128, 256, 512, 1000]);
   });
 
   it('stops in the middle when aborted, and says so', async () => {
