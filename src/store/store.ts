@@ -28,7 +28,7 @@ import { decodeState, emptyState, encodeState, type StoreState } from './state-r
 import { bucketDeadline } from './ttl-bucket.ts';
 import { BLOCK_BYTES, COMPRESSION, COPIED_VALUE_BYTES, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
 import { type RecordWrite, ValueLog } from './value-log.ts';
-import { KINDS, valueKind } from './value-kind.ts';
+import { fillSeconds, KINDS, valueKind } from './value-kind.ts';
 import { unusedHead, valueOfRecord, writeRecord } from './value-record.ts';
 
 /**
@@ -176,6 +176,8 @@ export class Store {
   readonly #listed = new ListedKeys();
   #syncing: Promise<void> | undefined;
   #syncQueued: Promise<void> | undefined;
+  /** When something was stored last, in Unix seconds. */
+  #storedAt = 0;
   #closed = false;
 
   private constructor(directory: string, db: Level, options: StoreOptions) {
@@ -315,7 +317,8 @@ export class Store {
    */
   relocate(key: string, old: Item, value: Buffer, isKept: boolean = this.isKept(old.place!.segment)): Item {
     this.#staged.dropRecord(key);
-    const kind = valueKind(old.storedAt, old.expiresAt);
+    // By what is left of its life: it is to die with its new neighbours.
+    const kind = valueKind(Math.max(old.storedAt, this.#storedAt), old.expiresAt);
     const { place } = this.#putRecord(key, withValue(old, value, undefined), isKept ? KINDS + kind : kind);
     if (isKept) this.#kept.add(place.segment);
     const item = withValue(old, undefined, place);
@@ -777,6 +780,7 @@ export class Store {
   }
 
   #putOnDisk(key: string, old: Item | undefined, item: Item): Item {
+    this.#storedAt = item.storedAt;
     this.#staged.dropRecord(key);
     const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt)) : withValue(item, this.#copied(item.value!), undefined);
     this.#stage(key, old, stored);
@@ -858,7 +862,7 @@ export class Store {
 
   #reserve(kind: number, size: number): Place {
     const before = this.#values.activeOf(kind);
-    const place = this.#values.reserve(kind, size);
+    const place = this.#values.reserve(kind, size, this.#storedAt, fillSeconds(kind % KINDS));
     // What was full of dead values before it was full is empty from the start.
     if (before !== undefined && before !== place.segment && this.#segments.use(before).liveItems <= 0) this.#empty.add(before);
     return place;

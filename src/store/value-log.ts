@@ -15,6 +15,8 @@ const readAsync = promisify(read);
 export const SEGMENT_MAGIC: Buffer = Buffer.from('tugela values 1\n', 'latin1');
 /** A segment is full at this size, unless another is chosen; a single larger value gets a segment of its own. */
 export const SEGMENT_BYTES: number = 64 * 2 ** 20;
+/** A segment is closed for its age from so many bytes on: smaller ones would only be more files. */
+const AGED_BYTES = 2 ** 20;
 /** Segments kept open for reading; more are closed, oldest segments first. */
 const OPEN_SEGMENTS = 256;
 /** Most buffers one writev takes (IOV_MAX). */
@@ -43,6 +45,8 @@ export interface ValueLogStats {
 
 interface Segment {
   readonly id: number;
+  /** Unix seconds at which the first place in it was given away. */
+  readonly openedAt: number;
   /** Bytes reserved so far; the file's size once all is written. */
   size: number;
   fd: number | undefined;
@@ -93,7 +97,7 @@ export class ValueLog {
       if (id >= next) await unlink(path);
       else {
         const { size } = await stat(path);
-        log.#segments.set(id, { ...newSegment(id), size, sealed: true });
+        log.#segments.set(id, { ...newSegment(id, 0), size, sealed: true });
         log.#bytes += size;
       }
     }
@@ -105,12 +109,12 @@ export class ValueLog {
     return this.#next;
   }
 
-  /** Gives a place for a record of so many bytes, among those of its kind. */
-  reserve(kind: number, size: number): Place {
+  /** Gives a place for a record of so many bytes, among those of its kind, in a segment that was begun less than `fillSeconds` ago. */
+  reserve(kind: number, size: number, now: number = 0, fillSeconds: number = Number.POSITIVE_INFINITY): Place {
     let segment = this.#active.get(kind);
-    if (segment === undefined || (segment.size > SEGMENT_MAGIC.length && segment.size + size > this.#segmentBytes)) {
+    if (segment === undefined || this.#isFull(segment, size) || this.#isAged(segment, now - fillSeconds)) {
       if (segment !== undefined) segment.sealed = true;
-      segment = newSegment(this.#next++);
+      segment = newSegment(this.#next++, now);
       this.#segments.set(segment.id, segment);
       this.#active.set(kind, segment);
       this.#bytes += segment.size;
@@ -301,6 +305,14 @@ export class ValueLog {
     this.#active.clear();
   }
 
+  #isFull(segment: Segment, more: number): boolean {
+    return segment.size > SEGMENT_MAGIC.length && segment.size + more > this.#segmentBytes;
+  }
+
+  #isAged({ openedAt, size }: Segment, openedBy: number): boolean {
+    return openedAt <= openedBy && size >= Math.min(AGED_BYTES, this.#segmentBytes / 2);
+  }
+
   #isPinned(id: number): boolean {
     for (const { before } of this.#pins) if (id < before) return true;
     return false;
@@ -448,8 +460,8 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function newSegment(id: number): Segment {
-  return { id, size: SEGMENT_MAGIC.length, fd: undefined, busy: 0, unsynced: false, sealed: false };
+function newSegment(id: number, openedAt: number): Segment {
+  return { id, openedAt, size: SEGMENT_MAGIC.length, fd: undefined, busy: 0, unsynced: false, sealed: false };
 }
 
 /** The number of the segment that a file of this name is; undefined when it is none. */

@@ -22,8 +22,13 @@ const TICK_MS = 1000;
 /** A failed store is opened anew from so many free bytes, or this share of a small file system, on. */
 const REOPEN_FREE_BYTES = 64 * 2 ** 20;
 const REOPEN_FREE_SHARE = 0.1;
-/** Empty value segments that are removed without waiting for the next timed sync. */
-const EMPTY_SEGMENTS_MAX = 4;
+/**
+ * Empty value segments are removed without waiting for the next timed sync when they are so many bytes, and this share of the value
+ * log or a size that no store should waste.
+ */
+const EMPTY_BYTES_MIN = 2 ** 20;
+const EMPTY_BYTES_MAX = 256 * 2 ** 20;
+const EMPTY_SHARE = 1 / 16;
 
 /** Share of where eviction begins from which on dead values are given back sooner: better they go than live ones. */
 const TIGHT_SHARE = 0.9;
@@ -265,7 +270,7 @@ export class Upkeep {
     if (!this.#collector.running && this.#collector.candidate(now) !== undefined) {
       this.#track(this.#collector.run(() => cache.now(), this.#abort.signal), 'rewriting value segments failed');
     }
-    if ((syncEvery > 0 && time >= this.#syncDue) || store.emptySegments >= EMPTY_SEGMENTS_MAX) {
+    if ((syncEvery > 0 && time >= this.#syncDue) || this.#isEmptied()) {
       this.#syncDue = time + syncEvery * 1000;
       this.#track(store.sync(), 'sync failed');
     }
@@ -284,6 +289,11 @@ export class Upkeep {
     const { used, budget } = evictor;
     if (evicts !== false && used > budget.high && !evictor.running) this.#evict();
     return used + bytes < budget.full;
+  }
+
+  #isEmptied(): boolean {
+    const { emptyBytes, values } = this.#options.store;
+    return emptyBytes >= EMPTY_BYTES_MIN && emptyBytes >= Math.min(EMPTY_BYTES_MAX, values.bytes * EMPTY_SHARE);
   }
 
   /** Evicts if the limit is near, and no daemon does. */

@@ -18,6 +18,11 @@ const DEAD_SHARE_AT_REST = 0.2;
 const OPEN_DEAD_SHARE = 1 / 16;
 /** Seconds: a segment whose values all expire within this time is left to expire. */
 const SOON = 120;
+/** The same while the log is out of proportion, since values that live for seconds are overwritten faster than they expire. */
+const AT_ONCE = 5;
+/** So many times what is alive, and a few segments, the log may take before it is out of proportion. */
+const PROPORTION = 1.5;
+const ALLOWANCE_BYTES = 8 * 2 ** 20;
 /** Milliseconds by which the event loop is late when the server is busy. */
 const BUSY_MS = 10;
 /** Records looked at in one step, and so the most that clients wait for. */
@@ -67,6 +72,7 @@ export class ValueCollector {
   /** The segment that gives back most, or undefined when none is worth it. */
   candidate(now: number): number | undefined {
     const { values, segments } = this.#store;
+    const left = now + (this.#isOutOfProportion() ? AT_ONCE : SOON);
     // What is moved here dies where it was.
     const isAtRest = this.#rest.note(segments.diedBytes - this.done.bytes, values.bytes, performance.now());
     const isInNeed = this.#isTight() || this.#store.deadValueBytes > this.#store.liveValueBytes;
@@ -75,7 +81,7 @@ export class ValueCollector {
     for (const id of values.ids()) {
       const size = values.size(id);
       const use = segments.use(id);
-      if (use.liveItems <= 0 || use.latestExpiry <= now + SOON) continue;
+      if (use.liveItems <= 0 || use.latestExpiry <= left) continue;
       if (!values.isSealed(id) && size - use.liveBytes < OPEN_DEAD_SHARE * values.segmentBytes) continue;
       const share = 1 - use.liveBytes / size;
       if (share >= bestShare) {
@@ -84,6 +90,11 @@ export class ValueCollector {
       }
     }
     return best;
+  }
+
+  #isOutOfProportion(): boolean {
+    const { values, emptyBytes, liveValueBytes } = this.#store;
+    return values.bytes - emptyBytes > PROPORTION * liveValueBytes + ALLOWANCE_BYTES;
   }
 
   /** Rewrites segments while there are any worth it. */

@@ -89,6 +89,32 @@ describe('ValueCollector', () => {
     await checkStore(open.directory);
   });
 
+  it('rewrites values that live for seconds only where they are overwritten faster than they expire', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0);
+    const collector = new ValueCollector(open.residency, open.store);
+    const store = async (from: number, keys: number): Promise<void> => {
+      for (let i = from; i < from + 40; i++) await open.set(`k${i % keys}`, bytesOf(0.9 * MB, i), 50);
+      await open.store.committed();
+    };
+    await store(0, 1000);
+    open.clock.advance(4);
+    await store(40, 1000);
+    for (let i = 0; i < 18; i++) await open.delete(`k${i}`);
+    expect(collector.candidate(open.clock.now())).toBeUndefined();
+    for (let i = 18; i < 38; i++) await open.delete(`k${i}`);
+    for (let i = 40; i < 62; i++) await open.delete(`k${i}`);
+    expect(collector.candidate(open.clock.now())).toBeDefined();
+    await collector.run(now(open), never);
+    expect(collector.done.bytes).toBeGreaterThan(MB);
+    expect((await open.get('k38'))!.equals(bytesOf(0.9 * MB, 38))).toBe(true);
+    // What is over in a moment is not worth it.
+    for (let i = 62; i < 79; i++) await open.delete(`k${i}`);
+    open.clock.advance(42);
+    expect(collector.candidate(open.clock.now())).toBeUndefined();
+    await open.close();
+    await checkStore(open.directory);
+  });
+
   it('moves no value that changes while it works', async () => {
     const open = await OpenCache.open(tempDirectory(), 0);
     await fill(open, 4);
