@@ -1,6 +1,7 @@
 import type { Disposal } from './disposal.ts';
 import type { Pass, Round } from './pass.ts';
 import { NOTHING_REAPED } from './reap-report.ts';
+import type { Listing } from './stats.ts';
 import type { IndexState, ListedItem, ListQuery, SweepTarget } from './target.ts';
 
 const DAY_SECONDS = 86_400;
@@ -38,11 +39,18 @@ export class ListPass implements Pass {
   #expiredBy = 0;
   #storedBefore: number | undefined;
   #nextAtMs = Number.NEGATIVE_INFINITY;
+  #passes = 0;
+  #scanned = 0;
+  #deleted = 0;
 
   constructor(target: SweepTarget, disposal: Disposal, settings: ListPassSettings) {
     this.#target = target;
     this.#disposal = disposal;
     this.#settings = settings;
+  }
+
+  get listing(): Listing {
+    return { running: this.#isUnderWay, passes: this.#passes, scanned: this.#scanned, deleted: this.#deleted, cursor: this.#cursor };
   }
 
   isWanted(_state: IndexState, nowMs: number): boolean {
@@ -54,6 +62,8 @@ export class ListPass implements Pass {
     const { olderThanDays } = this.#settings;
     this.#isUnderWay = true;
     this.#cursor = undefined;
+    this.#scanned = 0;
+    this.#deleted = 0;
     this.#expiredBy = state.now;
     // Stored times are whole seconds, so rounding up changes nothing; 0 would mean "no bound" to the
     // server, and at 1 nothing can be older.
@@ -67,12 +77,18 @@ export class ListPass implements Pass {
     const report = items.length === 0 ? NOTHING_REAPED : await this.#disposal.items(items);
     const more = list.next !== undefined && list.next !== this.#cursor;
     if (more) this.#cursor = list.next;
-    return { report, entries: more ? Math.max(limit, list.items.length) : list.items.length, more };
+    // The server does not say how many it looked at for the last, shorter list.
+    const entries = more ? Math.max(limit, list.items.length) : list.items.length;
+    this.#scanned += entries;
+    this.#deleted += report.deleted;
+    return { report, entries, more };
   }
 
   finish(nowMs: number, durationMs: number): void {
     const ageMs = (this.#settings.olderThanDays ?? 0) * DAY_SECONDS * 1000;
     this.#isUnderWay = false;
+    this.#passes++;
+    this.#cursor = undefined;
     this.#nextAtMs =
       nowMs + Math.max(this.#settings.intervalMs, REST_PER_WORK * durationMs, AGE_SHARE * ageMs);
   }

@@ -1,4 +1,4 @@
-import type { Work } from './stats.ts';
+import type { Listing, Work } from './stats.ts';
 import type { CompactReport, IndexState, ReapReport } from './target.ts';
 
 /** What one round did. */
@@ -19,6 +19,8 @@ export interface Round {
 export interface Pass {
   /** As which kind of work its deletions are counted. */
   readonly work: Work;
+  /** How far it has come, where that is worth showing. */
+  readonly listing?: Listing;
   /** Says whether there is anything to do now. */
   isWanted(state: IndexState, nowMs: number): boolean;
   /** Begins, or goes on after an interruption. */

@@ -29,6 +29,21 @@ export interface SweepSummary {
   readonly interrupted: boolean;
 }
 
+/** How far a pass over items in key order has come: deletes by age or prefix. */
+export interface Listing {
+  readonly running: boolean;
+  /** Passes that came to their end. */
+  readonly passes: number;
+  /** Items looked at and deleted in the pass under way, or else in the last. */
+  readonly scanned: number;
+  readonly deleted: number;
+  /** The key that it has come to, in hexadecimal; undefined = before the first, or at its end. */
+  readonly cursor: string | undefined;
+}
+
+/** Characters of a value that a server takes in a report. */
+const VALUE_CHARACTERS = 64;
+
 /** Which part of the work a report belongs to. */
 export type Work = 'expired' | 'removed' | 'evicted' | 'compacted';
 
@@ -55,6 +70,7 @@ export class SweepStats {
   #last: SweepSummary | undefined;
   #lastAt = 0;
   #pace: Pace = { limit: 0, pauseMs: 0 };
+  #listing: Listing = { running: false, passes: 0, scanned: 0, deleted: 0, cursor: undefined };
   readonly #link: Link | undefined;
 
   /** `link` is absent when this process has the store open itself: it is then always reachable. */
@@ -93,6 +109,10 @@ export class SweepStats {
     this.#state = state;
   }
 
+  setListing(listing: Listing): void {
+    this.#listing = listing;
+  }
+
   setPace(pace: Pace): void {
     this.#pace = pace;
   }
@@ -100,7 +120,8 @@ export class SweepStats {
   /** Names and values in the order in which they are shown. Values hold no blanks. */
   entries(): Map<string, string> {
     const last = this.#last;
-    const numbers: readonly (readonly [string, number])[] = [
+    const { running, passes, scanned, deleted, cursor } = this.#listing;
+    const values: readonly (readonly [string, number | string])[] = [
       ['sweeps', this.#sweeps],
       ['sweeps_with_work', this.#sweepsWithWork],
       ['sweep_failures', this.#failures],
@@ -116,6 +137,11 @@ export class SweepStats {
       ['dead_bytes', this.#state?.deadBytes ?? 0],
       ['oldest_overdue_seconds', this.#state === undefined ? 0 : lagSeconds(this.#state)],
       ['index_entries', this.#state?.entries ?? 0],
+      ['list_running', running ? 1 : 0],
+      ['list_passes', passes],
+      ['list_scanned', scanned],
+      ['list_deleted', deleted],
+      ['list_cursor', cursor?.slice(0, VALUE_CHARACTERS) ?? '-'],
       ['last_sweep_at', this.#lastAt],
       ['last_sweep_ms', Math.round(last?.durationMs ?? 0)],
       ['last_sweep_entries', last?.scanned ?? 0],
@@ -125,7 +151,7 @@ export class SweepStats {
       ['reconnects', this.#link?.reconnects ?? 0],
       ['server_reachable', this.#link === undefined || this.#link.reachable ? 1 : 0],
     ];
-    return new Map(numbers.map(([name, value]) => [name, String(value)]));
+    return new Map(values.map(([name, value]) => [name, String(value)]));
   }
 }
 

@@ -147,6 +147,7 @@ export class Sweeper {
         stats.addRound(pass.work, round.report);
         more = round.more;
         if (!more) pass.finish(clock.nowMs(), clock.nowMs() - startedMs);
+        if (pass.listing !== undefined) stats.setListing(pass.listing);
         if (clock.nowMs() - this.#stateAtMs >= STATE_EVERY_MS) await this.#look(tally);
         if (more || this.#isAnyWantedAfter(index)) {
           const { pauseMs } = this.#pace(cost, true, isUrgent);

@@ -1,11 +1,14 @@
 import type { Residency } from '../cache/residency.ts';
 import type { Store } from '../store/store.ts';
+import { restFor } from './rest.ts';
 
 /** Items looked at per step. */
 const STEP_ITEMS = 256;
+/** Longest pause between two steps, in milliseconds. */
+const REST_MAX_MS = 50;
 
 /**
- * Deletes what flush_all made dead, in the background, in steps that each wait for their commit. The
+ * Deletes what flush_all made dead, in the background, in steps that each wait for their commit and rest as long as they took. The
  * watermark alone hides flushed items; this only makes dead weight of them, which the collector and compaction
  * give back. Interrupted by the end of the process it starts again: what is already deleted costs little.
  */
@@ -53,6 +56,7 @@ export class FlushReclaim {
   async #pass(upTo: number, signal: AbortSignal): Promise<void> {
     let after: string | undefined;
     while (!signal.aborted) {
+      const began = performance.now();
       const { found, next } = await this.#store.scan('', after, STEP_ITEMS);
       const dead = found.filter(({ item }) => item.cas <= upTo).map(({ key }) => key);
       if (dead.length > 0) {
@@ -70,6 +74,8 @@ export class FlushReclaim {
       }
       if (next === undefined) return;
       after = next;
+      // What was deleted before an interruption is passed over without a pause.
+      if (dead.length > 0) await restFor(Math.min(performance.now() - began, REST_MAX_MS), signal);
     }
   }
 }

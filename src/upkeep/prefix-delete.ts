@@ -2,6 +2,7 @@ import type { Residency } from '../cache/residency.ts';
 import { TugelaError } from '../errors.ts';
 import type { JobRow } from '../store/job-row.ts';
 import type { Store } from '../store/store.ts';
+import { restFor } from './rest.ts';
 
 /** Items looked at per step: few enough that a step holds up the event loop for about a millisecond. */
 const STEP_ITEMS = 128;
@@ -210,17 +211,4 @@ export class PrefixDelete {
     this.#current = undefined;
     this.#finished = [...this.#finished, { number, prefix, deleted, bytes, state: 'done' as const }].slice(-FINISHED_SHOWN);
   }
-}
-
-function restFor(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }

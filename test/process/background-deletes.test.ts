@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkStore } from '../support/check-store.ts';
+import { eventually, type Program, type ServerProcess, Workspace } from '../support/process.ts';
+import { RawClient } from '../wire/raw-client.ts';
+
+let workspace: Workspace;
+let server: ServerProcess;
+let client: RawClient;
+
+beforeEach(async () => {
+  workspace = new Workspace();
+  server = await workspace.serve();
+  client = await RawClient.connect(server.port);
+});
+
+afterEach(async () => {
+  client.close();
+  await workspace.close();
+});
+
+/** Stores items without waiting for each. */
+async function store(count: number, prefix: string): Promise<void> {
+  const socket = connect({ host: '127.0.0.1', port: server.port });
+  await once(socket, 'connect');
+  for (let i = 0; i < count; i++) socket.write(`set ${prefix}${i} 0 0 5 noreply\r\nvalue\r\n`);
+  socket.end('quit\r\n');
+  socket.resume();
+  await once(socket, 'close');
+  expect(await client.ask('sync')).toBe('OK');
+}
+
+function items(): Promise<number> {
+  return client.stat('items', 'storage');
+}
+
+/** Ends the server as a crash does and starts it again on its port. */
+async function crash(): Promise<void> {
+  const { port } = server;
+  await server.kill();
+  server = await workspace.serve({ args: ['--port', String(port)], withoutPort: true });
+  client = await RawClient.connect(port);
+}
+
+/** Ends the server and compares all that is on disk with itself. */
+async function keysOnDisk(): Promise<string[]> {
+  expect(await server.stop()).toBe(0);
+  return [...(await checkStore(workspace.path('data'))).items.keys()].toSorted();
+}
+
+describe('what flush_all made dead', () => {
+  it('goes from disk in the background, and goes on after crashes in the middle of that', async () => {
+    await store(60_000, 'old:');
+    expect(await client.ask('flush_all')).toBe('OK');
+    await client.set('new', 'x');
+    for (let crashes = 0; crashes < 2; crashes++) {
+      await eventually(async () => (await client.stat('flush_reclaimed_items', 'storage')) > 0, 'some are reclaimed');
+      expect(await client.stat('flush_reclaim_running', 'storage')).toBe(1);
+      const before = await items();
+      await crash();
+      expect(await items()).toBeGreaterThan(1);
+      expect(await items()).toBeLessThanOrEqual(before);
+      expect(await client.getMany('old:0', 'old:59999')).toEqual([]);
+    }
+    await eventually(async () => (await items()) === 1, 'all are reclaimed');
+    await eventually(async () => (await client.stat('flush_reclaim_running', 'storage')) === 0, 'it comes to its end');
+    expect(await client.text('new')).toBe('x');
+    expect(await keysOnDisk()).toEqual(['new']);
+  }, 60_000);
+});
+
+describe('deletes by age', () => {
+  const COUNT = 4000;
+  /** A second, in days. */
+  const AGE = (1 / 86_400).toFixed(9);
+
+  /** Looks again and again for what became too old. */
+  function startDaemon(...args: string[]): Program {
+    return workspace.start(['expire', '-P', String(server.port), '-o', AGE, '--interval', '0.1', '--no-stats', ...args]);
+  }
+
+  async function someLeft(below: number): Promise<number> {
+    return eventually(async () => {
+      const left = await items();
+      return left < below && left;
+    }, `less than ${below} items left`);
+  }
+
+  it('go on when the server crashes in the middle, and when the daemon does, and say how far they are', async () => {
+    await store(COUNT, 'old:');
+    const slow = startDaemon('--max-rate', '400');
+    const beforeCrash = await someLeft(COUNT);
+    expect(beforeCrash).toBeGreaterThan(0);
+    await eventually(async () => (await client.stats('expire')).get('list_running') === '1', 'the server shows the pass');
+    const progress = await client.stats('expire');
+    expect(Number(progress.get('list_deleted'))).toBeGreaterThan(0);
+    expect(Number(progress.get('list_scanned'))).toBeGreaterThanOrEqual(Number(progress.get('list_deleted')));
+    expect(Buffer.from(progress.get('list_cursor') ?? '', 'hex').toString()).toMatch(/^old:\d+$/);
+
+    await crash();
+    const afterCrash = await items();
+    expect(afterCrash).toBeLessThanOrEqual(beforeCrash);
+    const beforeKill = await someLeft(afterCrash);
+    await slow.kill();
+    expect(beforeKill).toBeGreaterThan(0);
+    expect(await items()).toBeGreaterThan(0);
+
+    startDaemon();
+    await eventually(async () => (await items()) === 0, 'all are gone');
+    await eventually(async () => Number((await client.stats('expire')).get('list_passes')) > 0, 'a pass is over');
+    expect(await keysOnDisk()).toEqual([]);
+  }, 60_000);
+});
