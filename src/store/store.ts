@@ -418,8 +418,7 @@ export class Store {
     let entries = 0;
     let next: string | undefined;
     const from = after === undefined ? { gte: dueFrom(this.#state.indexFloor) } : { gt: dueKeyOf(after) };
-    const staged = { earliest: Math.min(this.#staged.earliestHint(), this.#inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY) };
-    this.#listings.add(staged);
+    const staged = this.#beginListing();
     const iterator = this.#db.iterator({ ...from, lt: dueFrom(now + 1), fillCache: false });
     try {
       for await (const [key, value] of iterator) {
@@ -462,10 +461,26 @@ export class Store {
 
   /** Deadline of the first index row; 0 when there is none. */
   async oldestDeadline(): Promise<number> {
-    for await (const key of this.#db.keys({ gte: dueFrom(this.#state.indexFloor), lt: Buffer.from([DUE + 1]), limit: 1 })) {
-      return readDueRowKey(key)?.deadline ?? 0;
+    const staged = this.#beginListing();
+    let oldest = 0;
+    try {
+      for await (const key of this.#db.keys({ gte: dueFrom(this.#state.indexFloor), lt: Buffer.from([DUE + 1]), limit: 1 })) {
+        oldest = readDueRowKey(key)?.deadline ?? 0;
+      }
+    } finally {
+      this.#listings.delete(staged);
     }
-    return 0;
+    // A sweep that goes on where the last one ended never lists from the floor: without this the next look would pass over the
+    // remains of all rows dropped since.
+    this.#raiseFloor(Math.min(oldest, staged.earliest));
+    return oldest;
+  }
+
+  /** What is not committed when an index listing begins; it must be taken from `#listings` when that ends. */
+  #beginListing(): { earliest: number } {
+    const staged = { earliest: Math.min(this.#staged.earliestHint(), this.#inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY) };
+    this.#listings.add(staged);
+    return staged;
   }
 
   /** Committed items in key order: those that begin with `prefix`, after the key `after`, `limit` at most. */

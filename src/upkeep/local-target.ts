@@ -14,6 +14,8 @@ const STEP_KEYS = 256;
 const STEP_ROWS = 128;
 /** Index entries dropped after which the swept part of the index is compacted, see `reap`. */
 const COMPACT_AFTER_ENTRIES = 50_000;
+/** Milliseconds between two such compactions at least: at full rate of writes there are as many entries in two seconds. */
+const COMPACT_EVERY_MS = 60_000;
 
 /** A report that is being counted. */
 type Counts = { -readonly [K in keyof ReapReport]: ReapReport[K] };
@@ -38,6 +40,7 @@ export class LocalTarget implements SweepTarget {
   #reported: ReadonlyMap<string, string> = new Map();
   #reportedAt = 0;
   #entriesDropped = 0;
+  #compactedAtMs = Number.NEGATIVE_INFINITY;
   #reaping: Promise<unknown> = Promise.resolve();
 
   /** `evictor` = who evicts, if anything is to be; `compactor` = who knows what is dead. */
@@ -109,12 +112,18 @@ export class LocalTarget implements SweepTarget {
     const named = [...new Set(rows)];
     for (let i = 0; i < named.length; i += STEP_ROWS) await this.#reapRows(Number(seen), named.slice(i, i + STEP_ROWS), report);
     await this.#store.committed();
-    if (this.#entriesDropped >= COMPACT_AFTER_ENTRIES) {
-      // Tombstones of the swept index would slow the next sweep down (docs/storage-format.md).
-      this.#entriesDropped = 0;
-      await this.#store.compactSweptIndex();
-    }
+    this.#compactWhenDue();
     return report;
+  }
+
+  /** Gives back the space of what was swept of the index. Nobody waits: under much writing it can take seconds. */
+  #compactWhenDue(): void {
+    const now = performance.now();
+    if (this.#entriesDropped < COMPACT_AFTER_ENTRIES || now < this.#compactedAtMs + COMPACT_EVERY_MS) return;
+    this.#entriesDropped = 0;
+    this.#compactedAtMs = now;
+    // It fails only where the store is closed before it began.
+    this.#store.compactSweptIndex().catch(() => undefined);
   }
 
   /** Rows are read together and their entries looked at together: under short times to live a row lists one or two. */

@@ -54,7 +54,8 @@ export const steadyState: Part = {
   name: 'steady-state',
   title: 'Writes at full rate that live 1 to 60 s, beside the same without a time to live',
   options: {
-    seconds: { preset: '600', about: 'how long each of both loads runs; the one without times to live in two halves around the other' },
+    seconds: { preset: '600', about: 'how long the load with times to live runs' },
+    without: { preset: '600', about: 'the same without, in two halves before and after' },
     items: { preset: '500000', about: 'keys, drawn at random' },
     value: { preset: '1000', about: 'bytes of a value' },
     connections: { preset: '50', about: 'connections, one set in flight on each' },
@@ -68,10 +69,10 @@ export const steadyState: Part = {
 
 async function run(context: PartContext): Promise<PartResult> {
   const { given } = context;
-  const seconds = numberOf(given, 'seconds');
-  const before = await runPhase(context, 'without, before', [0, 0], seconds / 2);
-  const expiring = await runPhase(context, '1 to 60 s', [1, LONGEST_TTL], seconds);
-  const after = await runPhase(context, 'without, after', [0, 0], seconds / 2);
+  const without = numberOf(given, 'without') / 2;
+  const before = await runPhase(context, 'without, before', [0, 0], without);
+  const expiring = await runPhase(context, '1 to 60 s', [1, LONGEST_TTL], numberOf(given, 'seconds'));
+  const after = await runPhase(context, 'without, after', [0, 0], without);
   return report(given, expiring, [before, after]);
 }
 
