@@ -1,19 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
+/** As seen from this file's source, and from where it is compiled to. */
+const PROGRAM_PLACES = ['../../dist/src/cli.js', '../../src/cli.js'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
+const PROGRAM = PROGRAM_PLACES.find((path) => existsSync(path)) ?? PROGRAM_PLACES[0]!;
 
 /** How long a process may take for what a test waits for. */
 const PATIENCE_MS = 20_000;
 
 /** Children that still run, so that none outlives a test run that is broken off. */
 const running = new Set<ChildProcess>();
+/** Directories that are still there, to be removed then as well. */
+const directories = new Set<string>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 });
 
 /** How a process ended. */
@@ -186,6 +191,10 @@ export class Workspace {
   readonly directory: string = mkdtempSync(join(tmpdir(), 'tugela-test-'));
   readonly #programs: Program[] = [];
 
+  constructor() {
+    directories.add(this.directory);
+  }
+
   path(name: string): string {
     return join(this.directory, name);
   }
@@ -222,6 +231,7 @@ export class Workspace {
     for (const program of this.#programs) if (!program.isOver) program.signal('SIGKILL');
     await Promise.all(this.#programs.map((program) => program.ended));
     rmSync(this.directory, { recursive: true, force: true });
+    directories.delete(this.directory);
   }
 }
 
