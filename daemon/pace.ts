@@ -64,7 +64,7 @@ export const IDLE_FLOOR_MS = 1_000;
 export const LATE_MS = 1_000;
 
 /** Milliseconds by which it may lag on a strained server before the sweeper takes most of the time. */
-export const VERY_LATE_MS = 3_000;
+export const VERY_LATE_MS = 2_000;
 
 /** Part of the time that the sweeper takes when there is no hurry; 25 % as in valkey's active expiry. */
 export const KEEPING_UP_SHARE = 0.25;

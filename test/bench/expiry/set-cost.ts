@@ -73,8 +73,9 @@ async function run({ given, directory, keeper, log }: PartContext): Promise<Part
     const server = await Server.start(contestant, { directory, valueBytes, connections: connections + SPARE_CONNECTIONS }, keeper);
     const items = variant.keys === 'new' ? NEW_KEYS : numberOf(given, 'items');
     const spec: LoadSpec = { ...base, valueBytes, timeToLive: variant.timeToLive, port: server.port, connections, items, seed: 1, checkValues: true };
-    // Without times to live, so that nothing is due before it was overwritten.
-    if (variant.keys === 'overwritten') await fill(server, { ...spec, ...fillLoad(base), valueBytes, timeToLive: [0, 0] }, keeper);
+    // With its own time to live, or the first rounds would pay for moving what lives for ever; but nothing is to be due before it.
+    const timeToLive = variant.untilSwept ? ([0, 0] as const) : variant.timeToLive;
+    if (variant.keys === 'overwritten') await fill(server, { ...spec, ...fillLoad(base), valueBytes, timeToLive }, keeper);
     server.pause();
     running.push({ variant, server, spec, measured: [] });
   }
