@@ -5,8 +5,9 @@ import type { Nanos } from './measure.ts';
 
 const ABOUT = [
   '- tugela: the parsers and reply writers of the server, alone: no socket, no cache, no store. Requests of one kind lie back to back in 64 KiB, as they are read; data blocks are stepped over',
-  '- floor: the least that must be done. Of a line, finding its LF byte by byte and comparing the command word; of a packet, reading opcode and length; of a reply, copying one that is ready',
-  "- naive: what one would write at first: `indexOf(10)`, `toString('latin1')`, `split(' ')`, `Number()`; `readUInt32BE` and the like for packets; a template string or a new buffer for replies",
+  '- tugela below that: the formats on disk written and read in memory, the RAM tier and what goes with it, without LevelDB and without the event loop',
+  '- floor: the least that must be done. Of a line, finding its LF byte by byte and comparing the command word; of a packet, reading opcode and length; of a reply, a row or a record, copying one that is ready; of a bucket, one division',
+  "- naive: what one would write at first: `indexOf(10)`, `toString('latin1')`, `split(' ')`, `Number()`; `readUInt32BE` and the like for packets; a template string or a new buffer for replies; a Map by string for what is in memory",
   '- joined: a request that comes in two reads: the first half is parsed in vain and copied, the second joined to it, and all of it parsed; parsed twice: the same without the copies; whole: in one read, by itself',
 ];
 

@@ -4,7 +4,9 @@ import type { ContestGroup } from './contest.ts';
 import { measureContests } from './measure.ts';
 import { writeMicroReport } from './micro-report.ts';
 import { parsingGroup } from './parsing.ts';
+import { rememberingGroup } from './remembering.ts';
 import { splittingGroup } from './splitting.ts';
+import { bucketGroup, checksumGroup, storingGroup } from './storing.ts';
 import { writingGroup } from './writing.ts';
 
 const environment = { date: '2026-11-21', machine: 'a machine', node: 'v20', command: 'npm run bench -- --micro' };
@@ -22,7 +24,15 @@ describe('parseOptions() with --micro', () => {
   });
 });
 
-describe.each([['parsing', parsingGroup], ['splitting', splittingGroup], ['writing', writingGroup]])('the group of %s', (_what, make) => {
+describe.each([
+  ['parsing', parsingGroup],
+  ['splitting', splittingGroup],
+  ['writing', writingGroup],
+  ['storing', storingGroup],
+  ['checksums', checksumGroup],
+  ['buckets', bucketGroup],
+  ['remembering', rememberingGroup],
+])('the group of %s', (_what, make) => {
   it('has contestants that agree with each other, all in each contest', () => {
     const { contests, contestants, references } = make();
     for (const { passes } of contests) expect([...passes.keys()]).toEqual(contestants);

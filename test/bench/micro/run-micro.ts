@@ -2,12 +2,14 @@ import { describeEnvironment } from '../environment.ts';
 import { measureContests } from './measure.ts';
 import { writeMicroReport } from './micro-report.ts';
 import { parsingGroup } from './parsing.ts';
+import { rememberingGroup } from './remembering.ts';
 import { splittingGroup } from './splitting.ts';
+import { bucketGroup, checksumGroup, storingGroup } from './storing.ts';
 import { writingGroup } from './writing.ts';
 
-/** Measures the protocol layer alone, and returns the report and every single figure. */
+/** Measures pure layers alone, and returns the report and every single figure. */
 export function runMicro(rounds: number, seconds: number, args: readonly string[]): { report: string; json: unknown } {
-  const groups = [parsingGroup(), splittingGroup(), writingGroup()];
+  const groups = [parsingGroup(), splittingGroup(), writingGroup(), storingGroup(), checksumGroup(), bucketGroup(), rememberingGroup()];
   // Group after group: a table's figures are not to depend on those of another.
   const measured = new Map(groups.flatMap(({ contests }) => [...measureContests(contests, rounds, seconds)]));
   const environment = describeEnvironment(args);
