@@ -7,7 +7,7 @@ function measured(server: string, round: number, cpuPerOp: number, misses = 0): 
     workload: 'get-1k',
     server,
     round,
-    load: { operations: 10, seconds: 1, hits: 10 - misses, misses, stored: 0, wrong: 0, firstWrong: undefined, p50: 1, p99: 2, p999: 3, cpuSeconds: 1 },
+    load: { operations: 10, seconds: 1, hits: 10 - misses, misses, stored: 0, wrong: 0, firstWrong: undefined, p50: 1, p99: 2, p999: 3, lateP99: 0, cpuSeconds: 1 },
     opsPerSecond: 10,
     cpuPerOp,
     cpuPerOpUntilAnswered: cpuPerOp,

@@ -5,11 +5,17 @@ export type LoadMode =
   /** Stores every item once; lasts until that is done, whatever the time. */
   | 'fill'
   /** As PHP pages do: connect, `visitGets` gets one after the other, quit, again. */
-  | 'visits';
+  | 'visits'
+  /** An open load: `rate` requests per second, whether those before are answered or not. */
+  | 'paced'
+  /** All commands of `traceFile` once, whatever the time. */
+  | 'trace';
 
 /** What a load generator does to a server. */
 export interface LoadSpec {
   readonly port: number;
+  /** What the server speaks; 'text' (memcached's) unless told. */
+  readonly protocol?: 'text' | 'resp';
   readonly mode: LoadMode;
   readonly connections: number;
   readonly inFlight: number;
@@ -17,6 +23,10 @@ export interface LoadSpec {
   readonly getShare: number;
   readonly keysPerGet: number;
   readonly visitGets: number;
+  /** Requests per second of an open load. */
+  readonly rate?: number;
+  /** Recorded traffic, see test/trace/trace.ts. */
+  readonly traceFile?: string;
   readonly keyPrefix: string;
   readonly items: number;
   /** Exponent of the popularity of items; 0 = all the same. */
@@ -42,10 +52,15 @@ export interface LoadResult {
   readonly wrong: number;
   /** The first of them, described. */
   readonly firstWrong: string | undefined;
-  /** Microseconds from sending a request (or, for the first of a visit, from connecting) to the end of its answer. */
+  /**
+   * Microseconds from sending a request to the end of its answer; for the first of a visit from connecting, in an open
+   * load from when the request was due.
+   */
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
+  /** Microseconds by which 99 % of the requests of an open load were sent late at most; they are part of the latencies. */
+  readonly lateP99: number;
   /** Seconds of CPU time that the generator itself used. */
   readonly cpuSeconds: number;
 }

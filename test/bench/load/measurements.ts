@@ -11,6 +11,7 @@ const US_PER_S = 1e6;
 export class Measurements {
   readonly tally: Tally = createTally();
   readonly #latencies = new Histogram();
+  readonly #delays = new Histogram();
   readonly #startedAt = performance.now();
   readonly #startedCpu = process.cpuUsage();
   #operations = 0;
@@ -26,6 +27,11 @@ export class Measurements {
     return this.#latencies.counts();
   }
 
+  /** Counts a request of an open load that is sent `lateMs` after it was due. */
+  countSent(lateMs: number): void {
+    this.#delays.record(lateMs * NS_PER_MS);
+  }
+
   /** What was measured from the making of this object until now. */
   result(): LoadResult {
     const cpu = process.cpuUsage(this.#startedCpu);
@@ -37,6 +43,7 @@ export class Measurements {
       p50: percentile(0.5),
       p99: percentile(0.99),
       p999: percentile(0.999),
+      lateP99: this.#delays.percentile(0.99) / NS_PER_US,
       cpuSeconds: (cpu.user + cpu.system) / US_PER_S,
     };
   }

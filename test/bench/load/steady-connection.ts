@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { type Checker, createChecker, type Encoder } from './dialect.ts';
 import type { LoadSpec } from './load-spec.ts';
 import type { Measurements } from './measurements.ts';
-import { ReplyChecker } from './reply-checker.ts';
 import { createRequest, type Request } from './request.ts';
-import type { RequestEncoder } from './request-encoder.ts';
 import type { RequestSource } from './request-source.ts';
 import { connectTo } from './socket.ts';
 
@@ -17,14 +16,14 @@ interface Run {
 /** A connection that keeps a number of requests under way; an answer is followed by the next request at once. */
 export class SteadyConnection {
   readonly #source: RequestSource;
-  readonly #encoder: RequestEncoder;
+  readonly #encoder: Encoder;
   readonly #spec: LoadSpec;
   readonly #socket: Socket;
   readonly #idle: Request[];
-  #checker: ReplyChecker | undefined;
+  #checker: Checker | undefined;
   #run: Run | undefined;
 
-  constructor(spec: LoadSpec, source: RequestSource, encoder: RequestEncoder) {
+  constructor(spec: LoadSpec, source: RequestSource, encoder: Encoder) {
     this.#spec = spec;
     this.#source = source;
     this.#encoder = encoder;
@@ -41,7 +40,7 @@ export class SteadyConnection {
 
   /** Resolves when the answer to the last request that was sent before `endsAt` has come. One run at a time. */
   async run(endsAt: number, measurements: Measurements): Promise<void> {
-    this.#checker = new ReplyChecker(this.#spec, measurements.tally, (request) => {
+    this.#checker = createChecker(this.#spec, measurements.tally, (request) => {
       measurements.countAnswered(request, performance.now());
       this.#idle.push(request);
     });

@@ -1,8 +1,7 @@
+import { createChecker, type Encoder } from './dialect.ts';
 import type { LoadSpec } from './load-spec.ts';
 import type { Measurements } from './measurements.ts';
-import { ReplyChecker } from './reply-checker.ts';
 import { createRequest, type Request } from './request.ts';
-import type { RequestEncoder } from './request-encoder.ts';
 import type { RequestSource } from './request-source.ts';
 import { connectTo } from './socket.ts';
 
@@ -10,9 +9,9 @@ import { connectTo } from './socket.ts';
 export class Visitor {
   readonly #spec: LoadSpec;
   readonly #source: RequestSource;
-  readonly #encoder: RequestEncoder;
+  readonly #encoder: Encoder;
 
-  constructor(spec: LoadSpec, source: RequestSource, encoder: RequestEncoder) {
+  constructor(spec: LoadSpec, source: RequestSource, encoder: Encoder) {
     this.#spec = spec;
     this.#source = source;
     this.#encoder = encoder;
@@ -39,14 +38,17 @@ export class Visitor {
         checker.expect(request);
         socket.write(this.#encoder.encode([request], 1));
       };
-      const checker = new ReplyChecker(this.#spec, measurements.tally, (answered: Request) => {
+      const checker = createChecker(this.#spec, measurements.tally, (answered: Request) => {
         since = performance.now();
         measurements.countAnswered(answered, since);
         left -= 1;
         if (left > 0) send();
         else socket.write('quit\r\n');
       });
-      const socket = connectTo(this.#spec.port, (bytes) => checker.push(bytes));
+      const socket = connectTo(this.#spec.port, (bytes) => {
+        // Redis answers to quit.
+        if (left > 0 || this.#spec.protocol !== 'resp') checker.push(bytes);
+      });
       socket.on('connect', send);
       socket.on('error', reject);
       socket.on('close', () => (left === 0 ? resolve() : reject(new Error('the server closed a connection before quit'))));
