@@ -1,5 +1,9 @@
 import { parseArgs } from 'node:util';
-import { workloads, type Workload } from './workloads.ts';
+import { scaleWorkloads, traceWorkload, workloads, type Workload } from './workloads.ts';
+
+/** Items of a `--scale` that `--all` brings with it. */
+const ALL_SCALES: readonly number[] = [1e4, 1e5, 1e6, 1e7];
+const MOST_ITEMS = 50_000_000;
 
 /** A further server, as the command line names it. */
 export interface Peer {
@@ -10,62 +14,39 @@ export interface Peer {
 
 /** What the command line asks for. */
 export interface BenchOptions {
-  /** Measure parsing and the writing of replies alone, without servers. */
+  /** Measure pure layers alone, without servers. */
   readonly micro: boolean;
   /** Measure hit rates of eviction alone, without servers. */
   readonly eviction: boolean;
-  /** Recorded traffic for it. */
-  readonly trace: string | undefined;
   /** Requests of each of its workloads. */
   readonly requests: number;
   readonly workloads: readonly Workload[];
   /** Names of the servers; undefined = all. */
   readonly servers: readonly string[] | undefined;
   readonly peers: readonly Peer[];
+  /** A revision of this repository that takes part. */
+  readonly compare: string | undefined;
   readonly reference: string;
   readonly rounds: number;
   readonly seconds: number;
   readonly connections: number;
   readonly items: number;
+  /** Whether `items` was asked for, so that it counts for workloads with items of their own too. */
+  readonly itemsGiven: boolean;
+  /** Requests per second of open loads; undefined = half of what a server bears. */
+  readonly rate: number | undefined;
+  /** Recorded traffic. */
+  readonly trace: string | undefined;
   readonly seed: number;
   readonly dir: string | undefined;
   readonly json: string | undefined;
   readonly markdown: string | undefined;
+  /** Marks in docs/benchmarks.md between which the report goes. */
+  readonly figures: string | undefined;
 }
 
 /** A command line that cannot be followed; the message is for people. */
 export class UsageError extends Error {}
-
-/** The help text. */
-export const usage = `Usage: npm run bench -- [options]
-
-Measures tugela-ts beside other servers: each is started on a free port of 127.0.0.1 with its data in a
-temporary directory, and all take turns within every round.
-
-  --workloads <a,b>     only these (default all, listed below)
-  --servers <a,b>       only these (default all: tugela, memcached, floor, and every --peer)
-  --peer <name=command> a further memcached-protocol server; a shell runs the command, {port} and {dir} are
-                        filled in; may be repeated
-  --reference <name>    the server that ratios refer to (default memcached)
-  --micro               parsing and writing of replies alone: no servers; of the other options only --rounds,
-                        --seconds, --json and --markdown count
-  --eviction            hit rates of ways to evict from disk: no servers; of the other options only --trace,
-                        --requests, --items, --seed, --dir, --json and --markdown count
-  --trace <file>        recorded traffic for --eviction, in the format of test/trace/trace.ts
-  --requests <n>        requests of each workload of --eviction (default 1000000)
-  --rounds <n>          rounds per workload; figures are medians over them (default 5; 25 with --micro)
-  --seconds <s>         how long a server is measured in a round (default 4; 0.02 with --micro)
-  --connections <n>     connections of the load generator (default 50)
-  --items <n>           items that are stored (default 100000)
-  --seed <n>            seed of keys, values and their order (default 1)
-  --dir <dir>           where the temporary directory is made (default the system's)
-  --json <file>         write every single measurement there
-  --markdown <file>     write the report there as well
-  --help                print this
-
-Workloads:
-${workloads.map(({ name, title }) => `  ${name.padEnd(22)}${title}`).join('\n')}
-`;
 
 /** Reads the command line. Undefined = help is asked for. Throws a UsageError when it makes no sense. */
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
@@ -75,20 +56,24 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   return {
     micro,
     eviction: values.eviction === true,
-    trace: values.trace,
     requests: integer('requests', values.requests, 100_000_000),
-    workloads: values.workloads === undefined ? workloads : list(values.workloads).map(findWorkload),
-    servers: values.servers === undefined ? undefined : list(values.servers),
+    workloads: chooseWorkloads(values),
+    servers: chooseServers(values),
     peers: (values.peer ?? []).map(parsePeer),
-    reference: values.reference,
-    rounds: integer('rounds', values.rounds ?? (micro ? '25' : '5'), 1000),
-    seconds: positive('seconds', values.seconds ?? (micro ? '0.02' : '4'), 3600),
+    compare: values.compare,
+    reference: values.reference ?? (values.compare === undefined ? 'memcached' : revisionName(values.compare)),
+    rounds: integer('rounds', values.rounds ?? (micro ? '25' : '3'), 1000),
+    seconds: positive('seconds', values.seconds ?? (micro ? '0.02' : '2'), 3600),
     connections: integer('connections', values.connections, 20_000),
-    items: integer('items', values.items, 50_000_000),
+    items: integer('items', values.items ?? '100000', MOST_ITEMS),
+    itemsGiven: values.items !== undefined,
+    rate: values.rate === undefined ? undefined : positive('rate', values.rate, 10_000_000),
+    trace: values.trace,
     seed: integer('seed', values.seed, 2 ** 31 - 1),
     dir: values.dir,
     json: values.json,
     markdown: values.markdown,
+    figures: values.figures,
   };
 }
 
@@ -100,15 +85,20 @@ function parse(args: readonly string[]) {
         workloads: { type: 'string' },
         servers: { type: 'string' },
         peer: { type: 'string', multiple: true },
-        reference: { type: 'string', default: 'memcached' },
+        reference: { type: 'string' },
+        compare: { type: 'string' },
+        all: { type: 'boolean' },
+        scale: { type: 'string' },
+        trace: { type: 'string' },
+        rate: { type: 'string' },
+        figures: { type: 'string' },
         micro: { type: 'boolean' },
         eviction: { type: 'boolean' },
-        trace: { type: 'string' },
         requests: { type: 'string', default: '1000000' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         connections: { type: 'string', default: '50' },
-        items: { type: 'string', default: '100000' },
+        items: { type: 'string' },
         seed: { type: 'string', default: '1' },
         dir: { type: 'string' },
         json: { type: 'string' },
@@ -119,6 +109,29 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
+}
+
+type Values = ReturnType<typeof parse>['values'];
+
+/** Those that are named, with --scale and --trace; without a name those two alone, or all that are not heavy. */
+function chooseWorkloads({ workloads: named, all = false, scale, trace }: Values): Workload[] {
+  const counts = scale === undefined ? [] : list(scale).map((count) => integer('scale', count, MOST_ITEMS));
+  const extra = [...scaleWorkloads(all && scale === undefined ? ALL_SCALES : counts), ...(trace === undefined ? [] : [traceWorkload(trace)])];
+  if (named !== undefined) return [...list(named).map(findWorkload), ...extra];
+  if (all) return [...workloads, ...extra];
+  return extra.length > 0 ? extra : workloads.filter(({ isHeavy }) => isHeavy !== true);
+}
+
+/** Those that are named; a comparison of revisions is by default between these two. */
+function chooseServers({ servers, compare, reference }: Values): string[] | undefined {
+  if (servers !== undefined) return list(servers);
+  if (compare === undefined) return undefined;
+  return ['tugela', revisionName(compare), ...(reference === undefined ? [] : [reference])];
+}
+
+/** The name of the contestant that another revision is. */
+export function revisionName(revision: string): string {
+  return `tugela@${revision.replaceAll(/[^\w.-]/g, '-')}`;
 }
 
 function list(text: string): string[] {

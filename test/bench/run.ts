@@ -2,26 +2,38 @@
  * `npm run bench`: measures tugela-ts beside other memcached-protocol servers (docs/benchmarks.md). Needs Linux.
  * Exit status: 0 = done, 1 = wrong answers or a server that failed, 2 = a command line that makes no sense.
  */
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Campaign } from './campaign.ts';
-import { allContestants, type Contestant } from './contestants.ts';
+import { buildRevision, resolveRevision } from './compare.ts';
+import { allContestants, type Contestant, ROOT } from './contestants.ts';
 import { describeEnvironment } from './environment.ts';
 import { runEviction } from './eviction/run-eviction.ts';
+import { replaceFigures } from './figures.ts';
 import { runMicro } from './micro/run-micro.ts';
-import { type BenchOptions, parseOptions, usage, UsageError } from './options.ts';
+import { type BenchOptions, parseOptions, revisionName, UsageError } from './options.ts';
 import { ProcessKeeper } from './process-keeper.ts';
 import { writeReport } from './report.ts';
+import { usage } from './usage.ts';
 
 const SIGNAL_STATUS = 128;
+const FIGURES_PAGE = join(ROOT, 'docs', 'benchmarks.md');
 const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-function chooseContestants({ servers, peers, reference }: BenchOptions): Contestant[] {
-  const all = allContestants(peers);
-  for (const name of [...(servers ?? []), reference]) {
-    if (!all.some((contestant) => contestant.name === name)) throw new UsageError(`no server is called ${name}`);
-  }
+/** Sees that what is asked for exists, before anything takes long. */
+function checkOptions({ servers, peers, reference, compare, trace, figures }: BenchOptions): void {
+  const names = [...allContestants(peers).map(({ name }) => name), ...(compare === undefined ? [] : [revisionName(compare)])];
+  for (const name of [...(servers ?? []), reference]) if (!names.includes(name)) throw new UsageError(`no server is called ${name}`);
+  if (compare !== undefined) resolveRevision(compare);
+  if (trace !== undefined && !existsSync(trace)) throw new UsageError(`there is no trace ${trace}`);
+  if (figures !== undefined) replaceFigures(readFileSync(FIGURES_PAGE, 'utf8'), figures, '');
+}
+
+/** Those that were asked for and can take part; `revision` is the one of `--compare`. */
+function chooseContestants({ servers, peers }: BenchOptions, revision: Contestant | undefined): Contestant[] {
+  const [own, ...others] = allContestants(peers);
+  const all = [own, revision, ...others].filter((contestant) => contestant !== undefined);
   const chosen = all.filter(({ name }) => servers?.includes(name) ?? true);
   return chosen.filter((contestant) => {
     const reason = contestant.missing();
@@ -31,8 +43,6 @@ function chooseContestants({ servers, peers, reference }: BenchOptions): Contest
 }
 
 async function bench(options: BenchOptions, args: readonly string[]): Promise<number> {
-  const contestants = chooseContestants(options);
-  if (!contestants.some(({ name }) => name === options.reference)) log(`no ratios: the reference, ${options.reference}, takes no part`);
   const directory = mkdtempSync(join(options.dir ?? tmpdir(), 'tugela-bench-'));
   const keeper = new ProcessKeeper(directory);
   for (const [signal, number] of Object.entries(signals)) {
@@ -42,26 +52,38 @@ async function bench(options: BenchOptions, args: readonly string[]): Promise<nu
     });
   }
   try {
+    if (options.compare !== undefined) log(`building ${options.compare}`);
+    const revision = options.compare === undefined ? undefined : await buildRevision(options.compare, directory, keeper);
+    const contestants = chooseContestants(options, revision);
+    if (!contestants.some(({ name }) => name === options.reference)) log(`no ratios: the reference, ${options.reference}, takes no part`);
     const result = await new Campaign(options, keeper, directory, log).run(contestants);
     const environment = describeEnvironment(args);
     const report = writeReport(options, contestants, environment, result);
-    process.stdout.write(report);
-    if (options.markdown !== undefined) writeFileSync(options.markdown, report);
-    if (options.json !== undefined) {
-      const versions = Object.fromEntries(result.versions);
-      writeFileSync(options.json, `${JSON.stringify({ environment, versions, failures: result.failures, measurements: result.measurements }, undefined, 1)}\n`);
-    }
+    publish(options, report, { environment, ...result, versions: Object.fromEntries(result.versions) });
     return result.failures.length === 0 ? 0 : 1;
   } finally {
     keeper.endAll();
   }
 }
 
-function write(result: { report: string; json: unknown }, { markdown, json }: BenchOptions): number {
-  process.stdout.write(result.report);
-  if (markdown !== undefined) writeFileSync(markdown, result.report);
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(result.json, undefined, 1)}\n`);
+function benchMicro(options: BenchOptions, args: readonly string[]): number {
+  const { report, json } = runMicro(options.rounds, options.seconds, args);
+  publish(options, report, json);
   return 0;
+}
+
+async function benchEviction(options: BenchOptions, args: readonly string[]): Promise<number> {
+  const { report, json } = await runEviction({ ...options, directory: options.dir, log }, args);
+  publish(options, report, json);
+  return 0;
+}
+
+/** Writes a report wherever it is wanted. */
+function publish({ markdown, json, figures }: BenchOptions, report: string, everything: unknown): void {
+  process.stdout.write(report);
+  if (markdown !== undefined) writeFileSync(markdown, report);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(everything, undefined, 1)}\n`);
+  if (figures !== undefined) writeFileSync(FIGURES_PAGE, replaceFigures(readFileSync(FIGURES_PAGE, 'utf8'), figures, report));
 }
 
 function log(line: string): void {
@@ -75,8 +97,9 @@ async function main(args: readonly string[]): Promise<number> {
       process.stdout.write(usage);
       return 0;
     }
-    if (options.micro) return write(runMicro(options.rounds, options.seconds, args), options);
-    if (options.eviction) return write(await runEviction({ ...options, directory: options.dir, log }, args), options);
+    checkOptions(options);
+    if (options.micro) return benchMicro(options, args);
+    if (options.eviction) return await benchEviction(options, args);
     if (!existsSync('/proc/stat')) throw new UsageError('the bench reads CPU time from /proc, which this system does not have');
     if (options.dir !== undefined) return await bench({ ...options, dir: resolve(options.dir) }, args);
     return await bench(options, args);

@@ -5,21 +5,35 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contestant } from './contestants.ts';
+import { diskBytes } from './disk-usage.ts';
 import { type ProcessKeeper, signalGroup } from './process-keeper.ts';
+import { type IoCounters, sessionIo } from './process-io.ts';
 import { sessionUsage, type Usage } from './process-usage.ts';
 
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 20_000;
-const POLL_MS = 20;
+const POLL_MS = 5;
 /** A server that used no more than this in a quiet period has nothing left to do. */
 const QUIET_CPU_SECONDS = 0.011;
 const QUIET_MS = 250;
+
+/** How a server tells its version. */
+interface VersionQuestion {
+  readonly question: string;
+  readonly answer: RegExp;
+}
+
+const TEXT_VERSION: VersionQuestion = { question: 'version', answer: /^VERSION (.*)/ };
+const RESP_VERSION: VersionQuestion = { question: 'INFO server', answer: /^redis_version:(.*)/m };
 
 /** What a server is started for. */
 export interface ServerNeeds {
   readonly directory: string;
   readonly valueBytes: number;
   readonly connections: number;
+  /** As a contestant's command has them. */
+  readonly memoryMb?: number;
+  readonly wholeMb?: number;
 }
 
 /** A running server. */
@@ -53,7 +67,7 @@ export class Server {
       .finally(() => closeSync(errorHandle));
     try {
       const port = contestant.announcesPort ? await announcedPort(child) : context.port;
-      return new Server(contestant, child, directory, port, await askVersion(child, port));
+      return new Server(contestant, child, directory, port, await askVersion(child, port, contestant.protocol === 'resp' ? RESP_VERSION : TEXT_VERSION));
     } catch (error) {
       signalGroup(child, 'SIGKILL');
       const said = readFileSync(errorFile, 'utf8').trim().split('\n').slice(-3).join(' | ');
@@ -63,7 +77,22 @@ export class Server {
 
   /** CPU time and memory so far, with its children. */
   usage(): Usage {
-    return sessionUsage(this.#child.pid ?? 0);
+    return sessionUsage(this.pid);
+  }
+
+  /** What it read and wrote so far, with its children; undefined when the kernel does not tell. */
+  io(): IoCounters | undefined {
+    return sessionIo(this.pid);
+  }
+
+  /** Bytes that its data takes on disk. */
+  diskBytes(): number {
+    return diskBytes(this.dataDirectory);
+  }
+
+  /** Where its data lies. */
+  get dataDirectory(): string {
+    return join(this.#directory, 'data');
   }
 
   /** Waits until the server has done what it does behind its answers (compaction, sweeping), or for `limitMs`. */
@@ -99,12 +128,12 @@ export class Server {
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 
-  /** Asks the server to stop, and insists when it does not. Its directory stays: another may be started on it. */
-  async end(): Promise<void> {
+  /** Has the server end, and insists when it does not. Its directory stays: another may be started on it. */
+  async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exited = once(this.#child, 'exit');
       this.resume();
-      signalGroup(this.#child, 'SIGTERM');
+      signalGroup(this.#child, signal);
       const insist = setTimeout(() => signalGroup(this.#child, 'SIGKILL'), STOP_LIMIT_MS);
       await exited;
       clearTimeout(insist);
@@ -138,25 +167,26 @@ async function announcedPort(child: ChildProcess): Promise<number> {
   }
 }
 
-/** Sends `version` until it is answered. */
-async function askVersion(child: ChildProcess, port: number): Promise<string> {
+/** Asks for the version until it is told. */
+async function askVersion(child: ChildProcess, port: number, { question, answer }: VersionQuestion): Promise<string> {
   const endsAt = performance.now() + START_LIMIT_MS;
   while (performance.now() < endsAt) {
     if (hasEnded(child)) throw new Error('it ended');
-    const answer = await askOnce(port);
-    if (answer !== undefined) return answer.replace(/^VERSION /, '').trim();
+    const version = answer.exec((await askOnce(port, question)) ?? '')?.[1];
+    if (version !== undefined) return version.trim();
     await sleep(POLL_MS);
   }
   throw new Error('no answer to version');
 }
 
-async function askOnce(port: number): Promise<string | undefined> {
+/** What a server sends first in answer to a line; undefined when there is no answer. */
+export async function askOnce(port: number, line: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
     socket.setEncoding('latin1');
     socket.setTimeout(1000, () => socket.destroy());
     socket.on('error', () => undefined);
-    socket.on('connect', () => socket.write('version\r\n'));
+    socket.on('connect', () => socket.write(`${line}\r\n`));
     socket.on('data', (text: string) => {
       resolve(text);
       socket.destroy();

@@ -8,11 +8,15 @@ function measured(server: string, round: number, cpuPerOp: number, misses = 0): 
     server,
     round,
     load: { operations: 10, seconds: 1, hits: 10 - misses, misses, stored: 0, wrong: 0, firstWrong: undefined, p50: 1, p99: 2, p999: 3, lateP99: 0, cpuSeconds: 1 },
+    rate: undefined,
     opsPerSecond: 10,
     cpuPerOp,
     cpuPerOpUntilAnswered: cpuPerOp,
     ticks: 100 - round,
     rssBytes: 1,
+    diskBytes: 1000 * (round + 1),
+    writtenPerOp: round === 1 ? undefined : 7 + round,
+    readPerOp: undefined,
     generatorCores: 1,
     otherCores: 0,
   };
@@ -28,6 +32,11 @@ describe('summarize()', () => {
 
   it('bears rounds that a server missed, and an absent reference', () => {
     expect(summarize([measured('a', 1, 30)], ['a', 'b'], 'r')).toMatchObject([{ server: 'a', cpuPerOp: 30, cpuRatio: undefined }]);
+  });
+
+  it('takes medians of what was told, and nothing of what never was', () => {
+    const [row] = summarize([measured('a', 0, 1), measured('a', 1, 1), measured('a', 2, 1)], ['a'], 'a');
+    expect(row).toMatchObject({ writtenPerOp: 8, readPerOp: undefined, rate: undefined, diskBytes: 2000 });
   });
 
   it('tells the share of misses', () => {

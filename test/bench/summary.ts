@@ -10,6 +10,14 @@ export interface SummaryRow {
   readonly p999: number;
   readonly cpuPerOp: number;
   readonly rssBytes: number;
+  readonly diskBytes: number;
+  /** Undefined when the kernel does not tell. */
+  readonly writtenPerOp: number | undefined;
+  readonly readPerOp: number | undefined;
+  /** Requests per second of an open load. */
+  readonly rate: number | undefined;
+  /** Microseconds by which an open load was sent late. */
+  readonly lateP99: number;
   readonly generatorCores: number;
   readonly otherCores: number;
   /** Medians of the ratios within a round; undefined without the reference. */
@@ -31,6 +39,10 @@ export function summarize(measurements: readonly Measurement[], servers: readonl
   const row = (server: string): SummaryRow => {
     const own = measurements.filter((measurement) => measurement.server === server);
     const middle = (figure: (measurement: Measurement) => number): number => median(own.map(figure));
+    const middleIfTold = (figure: (measurement: Measurement) => number | undefined): number | undefined => {
+      const told = own.map(figure).filter((value) => value !== undefined);
+      return told.length === 0 ? undefined : median(told);
+    };
     const ratio = (figure: (measurement: Measurement) => number): number | undefined =>
       medianRatio(byRound(server, figure), byRound(reference, figure));
     const hits = own.reduce((sum, { load }) => sum + load.hits, 0);
@@ -43,6 +55,11 @@ export function summarize(measurements: readonly Measurement[], servers: readonl
       p999: middle(({ load }) => load.p999),
       cpuPerOp: middle((measurement) => measurement.cpuPerOp),
       rssBytes: middle((measurement) => measurement.rssBytes),
+      diskBytes: middle((measurement) => measurement.diskBytes),
+      writtenPerOp: middleIfTold((measurement) => measurement.writtenPerOp),
+      readPerOp: middleIfTold((measurement) => measurement.readPerOp),
+      rate: middleIfTold((measurement) => measurement.rate),
+      lateP99: middle(({ load }) => load.lateP99),
       generatorCores: middle((measurement) => measurement.generatorCores),
       otherCores: middle((measurement) => measurement.otherCores),
       opsRatio: ratio((measurement) => measurement.opsPerSecond),

@@ -1,7 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
-/** Takes the mapped tables from the process and all files from the page cache, again and again. */
-const EVICT = `
+/**
+ * For python3: takes the files of a directory from the page cache, and what a process has mapped of them, again and again.
+ * Arguments: the process, the directory, seconds between. Prints `ready` after the first time.
+ */
+export const EVICT_SCRIPT = `
 import ctypes, os, sys, time
 pid, root = int(sys.argv[1]), sys.argv[2]
 libc = ctypes.CDLL(None)
@@ -24,10 +27,9 @@ while True:
     time.sleep(float(sys.argv[3]))
 `;
 
-/** Starts keeping the files of a directory out of memory; undefined when that is not possible here. */
 /** Keeps the files under a directory out of memory until killed; undefined where that cannot be done. */
 export async function startEvicting(directory: string, everyMs: number): Promise<ChildProcess | undefined> {
-  const child = spawn("python3", ["-c", EVICT, String(process.pid), directory, String(everyMs / 1000)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn("python3", ["-c", EVICT_SCRIPT, String(process.pid), directory, String(everyMs / 1000)], { stdio: ["ignore", "pipe", "inherit"] });
   const ready = await new Promise<boolean>((resolve) => {
     child.stdout.once("data", () => resolve(true));
     child.once("error", () => resolve(false)).once("exit", () => resolve(false));

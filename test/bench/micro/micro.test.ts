@@ -19,7 +19,7 @@ function group(passes: Record<string, () => number>, showsExtra = false): Contes
 describe('parseOptions() with --micro', () => {
   it('has more and shorter rounds', () => {
     expect(parseOptions(['--micro'])).toMatchObject({ micro: true, rounds: 25, seconds: 0.02 });
-    expect(parseOptions([])).toMatchObject({ micro: false, rounds: 5, seconds: 4 });
+    expect(parseOptions([])).toMatchObject({ micro: false, rounds: 3, seconds: 2 });
     expect(parseOptions(['--micro', '--rounds', '3', '--seconds', '1'])).toMatchObject({ rounds: 3, seconds: 1 });
   });
 });
