@@ -34,14 +34,11 @@ export function dueFrom(deadline: number): Buffer {
   return dueRowKey({ deadline, shift: 0, number: 0 });
 }
 
-/** Reads a row key; undefined when it is none. */
+/** Reads a row key; undefined when it is none: no batch has a number that is not exact. */
 export function readDueRowKey(key: Buffer): DueRowKey | undefined {
   if (key.length !== ROW_KEY_BYTES || key[0] !== DUE) return undefined;
-  return {
-    deadline: key.readUInt32BE(1),
-    shift: key[5]!,
-    number: key.readUInt32BE(6) * 0x100000000 + key.readUInt32BE(10),
-  };
+  const number = key.readUInt32BE(6) * 0x100000000 + key.readUInt32BE(10);
+  return Number.isSafeInteger(number) ? { deadline: key.readUInt32BE(1), shift: key[5]!, number } : undefined;
 }
 
 /** Packs keys (latin1 strings, at most 255 bytes each). */
