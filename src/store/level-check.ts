@@ -99,6 +99,7 @@ async function checkTable(directory: string, name: string, bytes: number): Promi
   try {
     const { size } = await file.stat();
     if (size < bytes) return `LevelDB's table ${name} has ${size} bytes of ${bytes}`;
+    if (bytes < TABLE_MAGIC.length) return `LevelDB's table ${name} is said to have ${bytes} bytes`;
     const end = Buffer.alloc(TABLE_MAGIC.length);
     await file.read(end, 0, end.length, bytes - end.length);
     return end.equals(TABLE_MAGIC) ? undefined : `LevelDB's table ${name} does not end as a table does`;
