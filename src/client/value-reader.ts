@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Address } from '../../daemon/line-client.ts';
 import { LinkError, reasonOf } from '../../daemon/link-error.ts';
+import { VALUE_LENGTH_MAX } from '../protocol/limits.ts';
 
 /** Bytes of values asked for at once; a larger value is asked for alone. */
 const BATCH_BYTES = 2 ** 20;
@@ -35,9 +36,9 @@ export class ValueReader {
   #batch: Batch | undefined;
   /** Bytes received and not understood yet: part of a line. */
   #rest: Buffer = Buffer.alloc(0);
-  /** A value that is coming in, with its CRLF, and how much of it is there. */
-  #block: Buffer | undefined;
-  #filled = 0;
+  /** What came of a value and its CRLF, and bytes still to come: no memory is taken for what was only announced. */
+  #block: Buffer[] | undefined;
+  #missing = 0;
   #ended: LinkError | undefined;
 
   private constructor(socket: Socket) {
@@ -101,10 +102,11 @@ export class ValueReader {
     let at = 0;
     while (at < chunk.length && this.#ended === undefined) {
       if (this.#block !== undefined) {
-        const copied = chunk.copy(this.#block, this.#filled, at);
-        this.#filled += copied;
-        at += copied;
-        if (this.#filled === this.#block.length) this.#takeBlock(this.#block);
+        const part = chunk.subarray(at, at + this.#missing);
+        this.#block.push(part);
+        this.#missing -= part.length;
+        at += part.length;
+        if (this.#missing === 0) this.#takeBlock(Buffer.concat(this.#block));
         continue;
       }
       const end = chunk.indexOf(LF, at);
@@ -124,9 +126,9 @@ export class ValueReader {
 
   #takeLine(line: string): void {
     const length = /^VA (\d{1,10})$/.exec(line)?.[1];
-    if (this.#batch !== undefined && length !== undefined) {
-      this.#block = Buffer.allocUnsafeSlow(Number(length) + 2);
-      this.#filled = 0;
+    if (this.#batch !== undefined && length !== undefined && Number(length) <= VALUE_LENGTH_MAX) {
+      this.#block = [];
+      this.#missing = Number(length) + 2;
     } else if (this.#batch !== undefined && line === 'EN') this.#take(undefined);
     else this.#end(new LinkError(/^(CLIENT|SERVER)_ERROR /.test(line) ? 'server_error' : 'bad_reply', `The server says: ${line.slice(0, 120)}`));
   }
