@@ -1,7 +1,17 @@
 /** Where the time comes from; tests move it. */
 export interface Clock {
-  /** Unix time in whole seconds. */
+  /** Unix time in whole seconds, from 1 to LATEST_NOW. */
   now(): number;
 }
 
-export const systemClock: Clock = { now: () => Math.floor(Date.now() / 1000) };
+/** The latest time that can be stored: times have 32 bits, without a sign, which is until 2106. */
+export const LATEST_TIME = 0xffff_ffff;
+
+/** The latest that it can be: so that there always is a later one. */
+export const LATEST_NOW: number = LATEST_TIME - 1;
+
+/**
+ * The time of the machine. One that is set to before 1970 or after 2106 counts as the nearest time that there is: no
+ * number derived from it is one that cannot be stored, or 0, which means never.
+ */
+export const systemClock: Clock = { now: () => Math.min(Math.max(Math.floor(Date.now() / 1000), 1), LATEST_NOW) };

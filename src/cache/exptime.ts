@@ -1,3 +1,4 @@
+import { LATEST_TIME } from '../clock.ts';
 import type { Item } from '../item.ts';
 
 /** Seconds up to which an exptime counts from now; above, it is a Unix time (protocol.txt, "Expiration times"). */
@@ -14,7 +15,7 @@ export const AT_ONCE = -1;
 export function expiryOf(exptime: number, now: number): number {
   if (exptime === 0) return NEVER;
   if (exptime < 0) return AT_ONCE;
-  const expiresAt = exptime <= REALTIME_MAXDELTA ? now + exptime : exptime;
+  const expiresAt = exptime <= REALTIME_MAXDELTA ? Math.min(now + exptime, LATEST_TIME) : exptime;
   return expiresAt <= now ? AT_ONCE : expiresAt;
 }
 
