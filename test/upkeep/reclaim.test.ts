@@ -109,7 +109,7 @@ describe('ValueCollector', () => {
     expect((await open.get('k38'))!.equals(bytesOf(0.9 * MB, 38))).toBe(true);
     // What is over in a moment is not worth it.
     for (let i = 62; i < 79; i++) await open.delete(`k${i}`);
-    open.clock.advance(42);
+    open.clock.advance(46);
     expect(collector.candidate(open.clock.now())).toBeUndefined();
     await open.close();
     await checkStore(open.directory);
