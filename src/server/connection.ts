@@ -9,6 +9,7 @@ import type { Store } from '../store/store.ts';
 import { COPIED_VALUE_BYTES } from '../store/tuning.ts';
 import type { ConnectionMemory, MemoryHolder } from './connection-memory.ts';
 import { type Dialect, FLUSH_BYTES } from './dialect.ts';
+import { gather, roomOf } from './gathered-input.ts';
 import type { ConnectionState, Session } from './session.ts';
 
 const CR = 0x0d;
@@ -131,6 +132,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   #dialect: Dialect | undefined;
   /** Input not yet used, in memory of our own. */
   #input: Buffer | undefined;
+  /** Memory with room for more behind the input. */
+  #inputRoom: ArrayBufferLike | undefined;
   /** How much of the input was searched for a line end already. */
   #searched = 0;
   /** Bytes of a refused data block still to come. */
@@ -193,6 +196,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     socket.on('close', () => {
       this.#closed = true;
       this.#input = undefined;
+      this.#inputRoom = undefined;
       this.#collecting = undefined;
       context.memory.leave(this);
       this.#account();
@@ -270,14 +274,14 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#passedBytes += length;
     if (this.#waiting !== 'nothing' || this.#running) {
       const view = bytes.subarray(0, length);
-      this.#input = this.#input === undefined ? Buffer.from(view) : Buffer.concat([this.#input, view]);
+      this.#input = this.#input === undefined ? Buffer.from(view) : this.#gather(this.#input, view);
       this.#readingPaused = this.#input.length > BACKLOG_BYTES || this.#context.memory.isShort;
       this.#account();
       return !this.#readingPaused;
     }
     if (this.#input === undefined) this.#run(bytes, 0, length, false);
     else {
-      const input = Buffer.concat([this.#input, bytes.subarray(0, length)]);
+      const input = this.#gather(this.#input, bytes.subarray(0, length));
       this.#input = undefined;
       this.#run(input, 0, input.length, true);
     }
@@ -322,6 +326,12 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     else if (held.length > 0) this.#send(failReplies(this.#dialect, Buffer.concat(held), spans));
     this.#socket.uncork();
     this.#resume();
+  }
+
+  #gather(input: Buffer, more: Buffer): Buffer {
+    const longer = gather(input, more, this.#inputRoom);
+    this.#inputRoom = roomOf(longer);
+    return longer;
   }
 
   /** Goes on after a wait. */
@@ -506,6 +516,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
         this.#isValueBorrowed = false;
       }
       if (at < end && !this.#closing) this.#input = owned ? bytes.subarray(at, end) : Buffer.from(bytes.subarray(at, end));
+      else this.#inputRoom = undefined;
     } catch (error) {
       context.onFault(this, error as Error);
       this.#socket.destroy();
