@@ -29,10 +29,10 @@ export class Allocations {
     METHODS.forEach((name, i) => Object.defineProperty(Buffer, name, { value: this.#originals[i], configurable: true, writable: true }));
   }
 
-  /** Begins to count for an input. */
-  begin(input: Buffer): void {
+  /** Begins to count for an input, which may make buffers of `most` bytes. */
+  begin(input: Buffer, most: number = FREE_BYTES + PER_BYTE * input.length): void {
     this.#bytes = 0;
-    this.#limit = FREE_BYTES + PER_BYTE * input.length;
+    this.#limit = most;
   }
 
   /** Counts no more: what follows is the fuzzer's own. */

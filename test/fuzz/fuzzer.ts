@@ -59,7 +59,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
 
   const problemOf = async (input: Buffer): Promise<string | undefined> => {
     options.onRun(input);
-    allocations.begin(input);
+    allocations.begin(input, target.bufferBytes);
     try {
       await target.run(input);
       return undefined;
@@ -73,7 +73,12 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   const attempt = async (input: Buffer): Promise<void> => {
     cases++;
     const problem = await problemOf(input);
-    if (problem === undefined || problems.has(kindOf(problem))) return;
+    if (problem === undefined) return;
+    if (problems.has(kindOf(problem))) {
+      // What it left behind would look like another fault.
+      await target.reset?.();
+      return;
+    }
     problems.add(kindOf(problem));
     findings.push(await minimise(input, problem));
   };

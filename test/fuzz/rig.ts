@@ -15,7 +15,6 @@ import { Connection, type ConnectionContext } from '../../src/server/connection.
 import { Control } from '../../src/server/control.ts';
 import type { Administration, Dialect } from '../../src/server/dialect.ts';
 import { Dump } from '../../src/server/dump.ts';
-import { SnapshotDump } from '../../src/server/snapshot.ts';
 import { TextDialect } from '../../src/server/text-dialect.ts';
 import { Store } from '../../src/store/store.ts';
 import { LocalTarget } from '../../src/upkeep/local-target.ts';
@@ -31,7 +30,10 @@ const MAX_ITEM_SIZE = 64 * 1024;
 /** Milliseconds that a connection may take for an input. */
 const PATIENCE_MS = 15_000;
 
-/** What does not depend on how writes were gathered into batches: the index rows do, so there are none to be seen. */
+/**
+ * What does not depend on how writes were gathered into batches. Index rows do, and lists of what is committed, so there
+ * are none to be seen.
+ */
 class SteadyTarget extends LocalTarget {
   override state(): ReturnType<LocalTarget['state']> {
     return Promise.resolve({ entries: 0, oldestDeadline: 0, now: 0, busyMs: 0, evictBytes: 0 });
@@ -43,6 +45,10 @@ class SteadyTarget extends LocalTarget {
 
   override keys(): ReturnType<LocalTarget['keys']> {
     return Promise.resolve([]);
+  }
+
+  override list(): ReturnType<LocalTarget['list']> {
+    return Promise.resolve({ items: [], next: undefined });
   }
 
   override reap(): ReturnType<LocalTarget['reap']> {
@@ -151,12 +157,11 @@ export class Rig {
 
   #administration(cache: Cache): Administration {
     const target = new SteadyTarget(cache, this.#store, () => 0);
-    const snapshots = new SnapshotDump(cache, this.#store);
     const control = new Control('local', target, () => true, {
       deletePrefix: () => Promise.resolve(1),
       prefixJobs: () => [],
       hotKeys: () => 'END\r\n',
-      dump: (prefix) => snapshots.stream(prefix),
+      dump: nothing,
     });
     const dump = new Dump(cache, this.#store);
     const admin = new Admin({
@@ -182,4 +187,9 @@ export class Rig {
       setVerbosity: () => {},
     };
   }
+}
+
+/** A listing without anything. */
+async function* nothing(): AsyncGenerator<Buffer, void, undefined> {
+  yield Buffer.from('END\r\n');
 }

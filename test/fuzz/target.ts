@@ -7,6 +7,8 @@ export interface Target {
   readonly words: readonly string[];
   /** Bytes of an input at most. */
   readonly maxBytes?: number;
+  /** Bytes of buffers that all it does for one input may make, where that is much for what it replies. */
+  readonly bufferBytes?: number;
   /** Called before the first input, and again where former inputs must not count any more. */
   reset?(): Promise<void>;
   /** Throws when what must hold does not. Works the same each time it gets the same bytes. */

@@ -38,6 +38,7 @@ function bound(of: typeof target): typeof target {
     name: of.name,
     seeds: [],
     words: [],
+    ...(of.bufferBytes === undefined ? {} : { bufferBytes: of.bufferBytes }),
     run: (input) => of.run(input),
     ...(of.reset === undefined ? {} : { reset: () => of.reset!() }),
     ...(of.close === undefined ? {} : { close: () => of.close!() }),

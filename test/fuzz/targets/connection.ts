@@ -9,7 +9,10 @@ import { metaSeeds, packetSeeds, packetWords, textWords, transcriptSeeds } from 
 import { holds, type Target } from '../target.ts';
 import { FuzzWire } from '../wire.ts';
 
-/** What a wire test is made of when the input chooses commands itself, see `runPipeline`. */
+/** Bytes of buffers, those of two servers and of what they are asked for: one that takes quadratic time makes more. */
+const REPLIES_BYTES = 2 ** 30;
+
+/** Ends the reply to each command of the pipeline. */
 const MARK = 'mn\r\n';
 
 const directory = mkdtempSync(join(tmpdir(), 'tugela-fuzz-'));
@@ -121,7 +124,7 @@ async function runPipeline(input: Buffer): Promise<void> {
 
 /** True for commands of one line, after which the connection goes on, and whose block has a length that fits. */
 function isAnswered(line: string): boolean {
-  if (line === '' || line.length > 600 || line.includes('MN') || /^\x80|^(quit|watch|shutdown|A)/.test(line)) return false;
+  if (line === '' || line.length > 600 || line.includes('MN') || /^\x80|^(quit|watch|shutdown|mn|A)/.test(line)) return false;
   if (/^m[a-z] /.test(line) && / q/.test(line)) return false;
   if (!/^(set|add|replace|append|prepend|cas|ms)( |$)/.test(line)) return true;
   return blockLength(line) !== undefined;
@@ -171,6 +174,7 @@ export const connectionTargets: readonly Target[] = [
     ],
     words: [...textWords.filter((word) => !word.startsWith('shutdown')), ...packetWords],
     maxBytes: 60_000,
+    bufferBytes: REPLIES_BYTES,
     reset: () => twins.reset(),
     run: runConnection,
     close: () => twins.close(),
@@ -185,6 +189,7 @@ export const connectionTargets: readonly Target[] = [
     ),
     words: [...textWords.map((word) => word.replaceAll('\r', '')).filter((word) => !/^(quit|watch|shutdown)/.test(word)), '\n'],
     maxBytes: 4000,
+    bufferBytes: REPLIES_BYTES,
     reset: () => twins.reset(),
     run: runPipeline,
     close: () => twins.close(),

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -71,7 +70,7 @@ class Prey {
     socket.on('data', (bytes: Buffer) => {
       received += bytes.toString('latin1');
     });
-    const closed = once(socket, 'close');
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     const timer = setTimeout(() => socket.destroy(new Error('too late')), PATIENCE_MS);
     let isLate = false;
     socket.on('error', (error) => {
@@ -100,6 +99,7 @@ export const serverTargets: readonly Target[] = [
     seeds: [...transcriptSeeds(), ...packetSeeds, Buffer.from(`stats\r\nstats conns\r\nstats settings\r\nstats items\r\nstats sizes\r\nstats detail on\r\nstats detail dump\r\nstats storage\r\nstats expire\r\nstats load\r\nset a 0 0 200000\r\n${'x'.repeat(1000)}`)],
     words: [...textWords, ...packetWords, 'stats conns\r\n', 'stats reset\r\n', 'expire hotkeys\r\n', 'expire\r\n', 'stats prefixes\r\n', 'watch mutations fetchers\r\n'],
     maxBytes: 60_000,
+    bufferBytes: 2 ** 30,
     reset: () => prey.reset(),
     run: (input) => prey.run(input),
     close: () => prey.close(),
