@@ -85,7 +85,8 @@ it('a file system that is full: stores are refused at once, reads go on, and all
     expect(new Set(before.refusals)).toEqual(new Set([REFUSED]));
     expect(before.stored.length).toBeGreaterThan(1000);
     await expectAll(server, before.stored);
-    expect(logged(server, 'writes are refused until the store can be opened anew; reads go on')).toBe(1);
+    // It is said at the next look, within a second, and not again.
+    await eventually(() => Promise.resolve(logged(server, 'writes are refused until the store can be opened anew; reads go on') === 1), 'the log says so');
 
     rmSync(`${path}/other`);
     await expectMended(server);
