@@ -10,7 +10,7 @@ import { recordsOf } from './segment-walk.ts';
  * dying while items are overwritten, and cost less later.
  */
 const DEAD_SHARE = 0.8;
-/** The same when more is dead than alive altogether, or the disk is tight: a byte copied for each gained, at most. */
+/** The same when altogether three quarters as much is dead as alive, or the disk is tight: a byte copied for each gained, at most. */
 const DEAD_SHARE_IN_NEED = 0.5;
 /** The same when nothing more dies: four bytes copied for one gained, but only this once. */
 const DEAD_SHARE_AT_REST = 0.2;
@@ -25,12 +25,18 @@ const PROPORTION = 1.5;
 const ALLOWANCE_BYTES = 8 * 2 ** 20;
 /** Milliseconds by which the event loop is late when the server is busy. */
 const BUSY_MS = 10;
-/** Records looked at in one step, and so the most that clients wait for. */
+/** Records looked at in one step, and so the most that clients wait for; and the same when the disk comes first. */
 const STEP_RECORDS = 128;
+const STEP_RECORDS_IN_NEED = 512;
 /** Longest rest between two steps, in milliseconds. */
 const REST_MAX_MS = 1000;
-/** Times as much dead as alive at which the disk comes first: the collector then works half of the time, however busy the server. */
-const DEAD_MAX = 2;
+/**
+ * Times as much dead as alive from which on the collector rests no longer than it works, a quarter of that, and not at all, however
+ * busy the server: who overwrites at full speed makes dead what it takes all of its speed to give back.
+ */
+const HALF_TIME = 0.75;
+const MOST_TIME = 1.1;
+const ALL_TIME = 1.4;
 
 export interface CollectorOptions {
   /** By how many milliseconds the event loop was late lately; without it nobody else is there, and the collector never rests. */
@@ -75,7 +81,7 @@ export class ValueCollector {
     const left = now + (this.#isOutOfProportion() ? AT_ONCE : SOON);
     // What is moved here dies where it was.
     const isAtRest = this.#rest.note(segments.diedBytes - this.done.bytes, values.bytes, performance.now());
-    const isInNeed = this.#isTight() || this.#store.deadValueBytes > this.#store.liveValueBytes;
+    const isInNeed = this.#isTight() || this.#urgency > HALF_TIME;
     let best: number | undefined;
     let bestShare = isAtRest ? DEAD_SHARE_AT_REST : isInNeed ? DEAD_SHARE_IN_NEED : DEAD_SHARE;
     for (const id of values.ids()) {
@@ -101,6 +107,7 @@ export class ValueCollector {
   async run(now: () => number, signal: AbortSignal): Promise<void> {
     if (this.#running) return;
     this.#running = true;
+    let syncing: Promise<void> | undefined;
     try {
       for (let id = this.candidate(now()); id !== undefined && !signal.aborted; id = this.candidate(now())) {
         const before = this.#store.segments.use(id).liveBytes;
@@ -108,12 +115,17 @@ export class ValueCollector {
         const copied = this.done.bytes;
         if (!this.#store.values.isSealed(id)) this.#store.values.seal(id);
         await this.#rewrite(id, signal);
-        await this.#store.sync();
+        // The file goes after a sync. The next segment need not wait for that, but no more than one.
+        await syncing;
+        syncing = this.#store.sync();
+        // It may fail while nobody waits yet.
+        syncing.catch(() => {});
         this.done.segments++;
         // A damaged record hides what follows it; do not come back to such a segment for ever.
         if (this.#store.segments.use(id).liveBytes >= before) return;
         this.done.freed += Math.max(0, size - (this.done.bytes - copied));
       }
+      await syncing;
     } finally {
       this.#running = false;
     }
@@ -123,7 +135,8 @@ export class ValueCollector {
     // What is on its way to the segment must be there to be seen.
     if (this.#store.hasPending) await this.#store.committed();
     let began = performance.now();
-    for await (const records of recordsOf(this.#store.values, id, STEP_RECORDS)) {
+    const step = this.#urgency > HALF_TIME ? STEP_RECORDS_IN_NEED : STEP_RECORDS;
+    for await (const records of recordsOf(this.#store.values, id, step)) {
       if (signal.aborted) return;
       await this.#residency.withKnown(
         records.map(({ key }) => key),
@@ -139,25 +152,27 @@ export class ValueCollector {
         },
       );
       if (this.#store.hasPending) await this.#store.committed();
-      if (this.#busyMs !== undefined) await this.#restFor(restMs(this.#busyMs(), performance.now() - began, this.#isDiskFirst()), signal);
+      if (this.#busyMs !== undefined) await this.#restFor(restMs(this.#busyMs(), performance.now() - began, this.#urgency), signal);
       // What follows is dead.
       if (this.#store.segments.use(id).liveItems <= 0) return;
       began = performance.now();
     }
   }
 
-  #isDiskFirst(): boolean {
-    return this.#store.deadValueBytes > DEAD_MAX * this.#store.liveValueBytes;
+  /** How many times as much is dead as alive. */
+  get #urgency(): number {
+    return this.#store.deadValueBytes / Math.max(1, this.#store.liveValueBytes);
   }
 }
 
 /**
  * Milliseconds to rest after `workMs` of work: clients come first, and nothing is lost by waiting while the disk has room. `busyMs` =
- * by how much the event loop was late lately.
+ * by how much the event loop was late lately; `urgency` = how many times as much is dead as alive.
  */
-export function restMs(busyMs: number, workMs: number, isDiskFirst: boolean): number {
+export function restMs(busyMs: number, workMs: number, urgency: number): number {
   const strain = busyMs / BUSY_MS;
-  const share = strain <= 0.5 || isDiskFirst ? 1 : 3 * Math.max(1, strain);
+  const calmShare = strain <= 0.5 ? 1 : 3 * Math.max(1, strain);
+  const share = urgency > ALL_TIME ? 0 : urgency > MOST_TIME ? 0.25 : urgency > HALF_TIME ? 1 : calmShare;
   return Math.min(REST_MAX_MS, workMs * share);
 }
 

@@ -179,7 +179,7 @@ describe('ValueCollector', () => {
     await open.close();
   });
 
-  it('waits while more is alive than dead and the disk has room: what is overwritten goes on dying', async () => {
+  it('waits while most is alive and the disk has room: what is overwritten goes on dying', async () => {
     const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
     // 60 % of the first segment is dead, 40 % of all.
     await fillAndDelete(open, 200, (i) => (i < 64 ? i % 5 < 3 : i % 3 === 0));
@@ -221,12 +221,14 @@ describe('ValueCollector', () => {
   });
 
   it.each([
-    ['calm', 5, false, 20],
-    ['late', 10, false, 60],
-    ['busy', 30, false, 180],
-    ['very busy', 10_000, false, 1000],
-    ['very busy, with much more dead than alive', 10_000, true, 20],
-  ])('rests after 20 ms of work while the server is %s', (_, busyMs, isDiskFirst, rest) => {
-    expect(restMs(busyMs, 20, isDiskFirst)).toBe(rest);
+    ['calm', 5, 0.5, 20],
+    ['late', 10, 0.5, 60],
+    ['busy', 30, 0.7, 180],
+    ['very busy', 10_000, 0.7, 1000],
+    ['very busy, with three quarters as much dead as alive', 10_000, 0.8, 20],
+    ['very busy, with more dead than alive', 10_000, 1.2, 5],
+    ['very busy, with half as much again dead as alive', 10_000, 1.5, 0],
+  ])('rests after 20 ms of work while the server is %s', (_, busyMs, urgency, rest) => {
+    expect(restMs(busyMs, 20, urgency)).toBe(rest);
   });
 });
