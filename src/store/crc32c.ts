@@ -1,3 +1,5 @@
+import { crcTable } from './crc-table.ts';
+
 /** The polynomial of CRC-32C (Castagnoli), bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 /** What LevelDB adds to a checksum that it stores. */
@@ -34,11 +36,7 @@ export function maskedCrc32c(bytes: Buffer, start: number, end: number): number 
 
 function tables(): Int32Array {
   const made = new Int32Array(8 * 256);
-  for (let i = 0; i < 256; i++) {
-    let crc = i;
-    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ POLYNOMIAL;
-    made[i] = crc;
-  }
+  made.set(crcTable(POLYNOMIAL));
   for (let i = 256; i < made.length; i++) {
     const before = made[i - 256]!;
     made[i] = made[before & 0xff]! ^ (before >>> 8);

@@ -1,7 +1,6 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RawClient } from '../wire/raw-client.ts';
+import { bytesUnder } from '../support/bytes-under.ts';
 import { Workspace } from '../support/process.ts';
 
 const LIMIT = 128 * 2 ** 20;
@@ -22,18 +21,6 @@ let workspace: Workspace | undefined;
 afterEach(async () => {
   await workspace?.close();
 });
-
-/** Bytes of all files under a directory. */
-function bytesUnder(directory: string): number {
-  let bytes = 0;
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    // A file may go between the listing and the look.
-    if (entry.isDirectory()) bytes += bytesUnder(path);
-    else bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  }
-  return bytes;
-}
 
 /** Stores items; gives back how many were stored, and the most bytes there were on disk. */
 async function fill(client: RawClient, directory: string, sets: number): Promise<{ stored: number; most: number }> {

@@ -1,6 +1,6 @@
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { bytesUnder } from '../support/bytes-under.ts';
 import { eventually, Workspace } from '../support/process.ts';
 import { RawClient } from '../wire/raw-client.ts';
 
@@ -16,18 +16,6 @@ let workspace: Workspace | undefined;
 afterEach(async () => {
   await workspace?.close();
 });
-
-/** Bytes of all files under a directory. */
-function bytesUnder(directory: string): number {
-  let bytes = 0;
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    // A file may go between the listing and the look.
-    if (entry.isDirectory()) bytes += bytesUnder(path);
-    else bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  }
-  return bytes;
-}
 
 /** Sends requests of one line of reply each. */
 async function askAll(client: RawClient, count: number, request: (n: number) => string | undefined): Promise<void> {
