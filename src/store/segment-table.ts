@@ -30,6 +30,7 @@ export class SegmentTable {
   readonly #uses = new Map<number, SegmentUse>();
   readonly #dirtyPages = new Set<number>();
   #diedBytes = 0;
+  #liveBytes = 0;
 
   /** Every segment that was ever counted and not forgotten. */
   entries(): IterableIterator<[number, SegmentUse]> {
@@ -38,6 +39,11 @@ export class SegmentTable {
 
   use(segment: number): Readonly<SegmentUse> {
     return this.#uses.get(segment) ?? { liveBytes: 0, liveItems: 0, latestExpiry: 0 };
+  }
+
+  /** Bytes of values in use in all segments, with their heads. */
+  get liveBytes(): number {
+    return this.#liveBytes;
   }
 
   /** Bytes of values that were replaced, deleted or moved since the process started. */
@@ -53,6 +59,7 @@ export class SegmentTable {
       this.#uses.set(segment, use);
     }
     use.liveBytes += bytes;
+    this.#liveBytes += bytes;
     use.liveItems++;
     this.#extend(use, expiresAt);
     this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
@@ -63,6 +70,7 @@ export class SegmentTable {
     const use = this.#uses.get(segment);
     if (use === undefined) return false;
     this.#diedBytes += bytes;
+    this.#liveBytes -= bytes;
     use.liveBytes -= bytes;
     use.liveItems--;
     this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
@@ -71,7 +79,11 @@ export class SegmentTable {
 
   /** The segment is gone. */
   forget(segment: number): void {
-    if (this.#uses.delete(segment)) this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
+    const use = this.#uses.get(segment);
+    if (use === undefined) return;
+    this.#uses.delete(segment);
+    this.#liveBytes -= use.liveBytes;
+    this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
   }
 
   /** Takes the rows to write: those of pages changed since the last call; an empty value = delete the row. */
@@ -110,7 +122,9 @@ export class SegmentTable {
         liveItems: value.readUInt32LE(i * ENTRY_BYTES + 4),
         latestExpiry: value.readUInt32LE(i * ENTRY_BYTES + 8),
       };
-      if (use.latestExpiry !== 0) this.#uses.set(page * PAGE_SEGMENTS + i, use);
+      if (use.latestExpiry === 0) continue;
+      this.#uses.set(page * PAGE_SEGMENTS + i, use);
+      this.#liveBytes += use.liveBytes;
     }
     return true;
   }

@@ -539,9 +539,7 @@ export class Store {
 
   /** Bytes of values in use in segments, with their heads. */
   get liveValueBytes(): number {
-    let bytes = 0;
-    for (const [, use] of this.#segments.entries()) bytes += use.liveBytes;
-    return bytes;
+    return this.#segments.liveBytes;
   }
 
   /** The rest of the segments. */

@@ -274,6 +274,8 @@ describe('SegmentTable', () => {
         const read = new SegmentTable();
         for (const { key, value } of rows.values()) read.load(key, value);
         expect(new Map(read.entries())).toEqual(new Map(table.entries()));
+        const live = [...table.entries()].reduce((bytes, [, use]) => bytes + use.liveBytes, 0);
+        expect([table.liveBytes, read.liveBytes]).toEqual([live, live]);
       }),
     );
   });
