@@ -42,6 +42,26 @@ export interface Item {
   readonly place: Place | undefined;
 }
 
+/**
+ * Makes an item, in the one place where hot paths do, so that V8 sees one shape of items. Literals of their own with
+ * constants in them (`cas: 0`) had maps that were given up when another literal put a larger number there, and each item
+ * was then moved to the newer map: 6 % of the CPU of sets.
+ */
+export function itemOf<P extends Place | undefined>(
+  flags: number,
+  expiresAt: number,
+  storedAt: number,
+  cas: number,
+  ttlShift: number,
+  bits: number,
+  chosenCas: U64 | undefined,
+  length: number,
+  value: Buffer | undefined,
+  place: P,
+): Item & { readonly place: P } {
+  return { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place };
+}
+
 /** The cas unique that clients see. */
 export function casOf(item: Item): U64 {
   return item.chosenCas ?? item.cas;

@@ -1,4 +1,4 @@
-import type { Item } from '../item.ts';
+import { type Item, itemOf, type Place } from '../item.ts';
 import { Arena, HEADER_BYTES, NOWHERE, type Mover } from './arena.ts';
 
 /*
@@ -171,21 +171,22 @@ export class RamTier implements Mover {
       const start = this.valueStart(slot);
       value = this.valueBuffer(slot).subarray(start, start + length);
     }
-    return {
-      flags: this.#words[slot * ROW_WORDS + FLAGS]!,
-      expiresAt: this.#words[slot * ROW_WORDS + EXPIRES_AT]!,
-      storedAt: this.#words[slot * ROW_WORDS + STORED_AT]!,
-      cas: this.#doubles[slot * ROW_DOUBLES]!,
-      ttlShift: this.#bytes[slot * ROW_BYTES + TTL_SHIFT]!,
-      bits: this.#bytes[slot * ROW_BYTES + STATE]! >> ITEM_BITS_AT,
-      chosenCas: undefined,
+    const state = this.#bytes[slot * ROW_BYTES + STATE]!;
+    const row = slot * ROW_WORDS;
+    const place: Place | undefined =
+      (state & OUT_OF_LINE_BIT) !== 0 ? { segment: this.#words[row + PLACE_SEGMENT]!, offset: this.#words[row + PLACE_OFFSET]!, size: this.#words[row + PLACE_SIZE]! } : undefined;
+    return itemOf(
+      this.#words[row + FLAGS]!,
+      this.#words[row + EXPIRES_AT]!,
+      this.#words[row + STORED_AT]!,
+      this.#doubles[slot * ROW_DOUBLES]!,
+      this.#bytes[slot * ROW_BYTES + TTL_SHIFT]!,
+      state >> ITEM_BITS_AT,
+      undefined,
       length,
       value,
-      place:
-        (this.#bytes[slot * ROW_BYTES + STATE]! & OUT_OF_LINE_BIT) !== 0
-          ? { segment: this.#words[slot * ROW_WORDS + PLACE_SEGMENT]!, offset: this.#words[slot * ROW_WORDS + PLACE_OFFSET]!, size: this.#words[slot * ROW_WORDS + PLACE_SIZE]! }
-          : undefined,
-    };
+      place,
+    );
   }
 
   /**

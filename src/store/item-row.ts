@@ -1,4 +1,4 @@
-import type { Item, U64 } from '../item.ts';
+import { type Item, itemOf, type Place, type U64 } from '../item.ts';
 import { crc32 } from './crc32.ts';
 
 /*
@@ -70,25 +70,10 @@ export function readItemRow(row: Buffer, keyLength: number): Item | undefined {
   const rest = (kind & CHOSEN_CAS) === 0 ? HEAD_BYTES : HEAD_BYTES + CHOSEN_BYTES;
   if ((kind & ~KNOWN_KIND) !== 0 || (inline ? row.length < rest : row.length !== rest + POINTER_BYTES)) return undefined;
   const length = inline ? row.length - rest : row.readUInt32LE(rest + 8);
-  // In the order of all other items, so that they have one shape.
-  return {
-    flags: row.readUInt32LE(2),
-    expiresAt: row.readUInt32LE(6),
-    storedAt: row.readUInt32LE(10),
-    cas: readU53(row, 14),
-    ttlShift: row[1]!,
-    bits: kind >> BITS_AT,
-    chosenCas: rest === HEAD_BYTES ? undefined : canonical(row.readBigUInt64LE(HEAD_BYTES)),
-    length,
-    value: inline ? row.subarray(rest) : undefined,
-    place: inline
-      ? undefined
-      : {
-          segment: row.readUInt32LE(rest),
-          offset: row.readUInt32LE(rest + 4),
-          size: RECORD_HEAD_BYTES + keyLength + length,
-        },
-  };
+  const place: Place | undefined = inline ? undefined : { segment: row.readUInt32LE(rest), offset: row.readUInt32LE(rest + 4), size: RECORD_HEAD_BYTES + keyLength + length };
+  const chosenCas = rest === HEAD_BYTES ? undefined : canonical(row.readBigUInt64LE(HEAD_BYTES));
+  const value = inline ? row.subarray(rest) : undefined;
+  return itemOf(row.readUInt32LE(2), row.readUInt32LE(6), row.readUInt32LE(10), readU53(row, 14), row[1]!, kind >> BITS_AT, chosenCas, length, value, place);
 }
 
 function canonical(n: bigint): U64 {
