@@ -80,17 +80,7 @@ export class Residency {
     return hashKey(key, start, end, this.#seed);
   }
 
-  /**
-   * The newest state of a key: an item, null when absent, undefined when not resident. With `value`
-   * an item counts as resident only together with its value. The value may be a view of the RAM tier:
-   * use it before anything else changes.
-   */
-  current(hash: number, bytes: Uint8Array, start: number, end: number, key: string, value: boolean): Item | null | undefined {
-    const slot = this.ram.find(hash, bytes, start, end);
-    return slot >= 0 ? this.inRam(slot) : this.besideRam(key, value);
-  }
-
-  /** The newest state of the key in a slot of the RAM tier; null when absent. */
+  /** The newest state of the key in a slot of the RAM tier; null when absent. A value is a view: use it before anything else changes. */
   inRam(slot: number, withValue = true): Item | null {
     return this.ram.isAbsent(slot) ? null : this.ram.item(slot, withValue);
   }
@@ -143,10 +133,14 @@ export class Residency {
     return this.hash(bytes, 0, bytes.length);
   }
 
-  /** The newest state by key string, for upkeep work that has no bytes at hand. */
+  /**
+   * What is known of the newest state of a key, without its value: an item, null when absent, undefined when not resident. For
+   * upkeep work that has no bytes at hand.
+   */
   currentOf(key: string): Item | null | undefined {
     const bytes = Buffer.from(key, 'latin1');
-    return this.current(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length, key, false);
+    const slot = this.ram.find(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
+    return slot >= 0 ? this.inRam(slot, false) : this.besideRam(key, false);
   }
 
   /** Notes the new state of a key after staging it. */
@@ -202,6 +196,10 @@ export class Residency {
       };
       const wants: Want[] = [];
       for (const key of keys) if (this.currentOf(key) === undefined) wants.push({ key, value: false });
+      if (wants.length === 0) {
+        run(undefined);
+        return;
+      }
       this.load(wants, (error) => {
         if (error !== undefined || keys.every((key) => this.currentOf(key) !== undefined)) {
           run(error);
@@ -268,8 +266,8 @@ export class Residency {
         continue;
       }
       const item = this.currentOf(key);
-      // A value may be a view of the RAM tier, and nobody asked for it.
-      this.#held.set(key, { item: item == null ? null : { ...item, value: undefined }, holders: 1 });
+      // Nobody asked for a value, which may be large.
+      this.#held.set(key, { item: item == null ? null : item.value === undefined ? item : { ...item, value: undefined }, holders: 1 });
     }
     try {
       return step();

@@ -2,11 +2,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { messageOf, TugelaError } from '../errors.ts';
-import type { Item, Place } from '../item.ts';
+import { type Item, itemOf, type Place } from '../item.ts';
 import { CommitGroup, type CommitWaiter } from './commit-group.ts';
 import { type CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
+import { DeadRecords } from './dead-records.ts';
 import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { EphemeralItems, type EphemeralOptions } from './ephemeral-items.ts';
 import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
@@ -27,7 +28,7 @@ import { StoreSnapshot } from './snapshot.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from './state-row.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
 import { BLOCK_BYTES, COMPRESSION, COPIED_VALUE_BYTES, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
-import { type RecordWrite, ValueLog } from './value-log.ts';
+import { type RecordWrite, SEGMENT_BYTES, ValueLog } from './value-log.ts';
 import { fillSeconds, KINDS, valueKind } from './value-kind.ts';
 import { unusedHead, valueOfRecord, writeRecord } from './value-record.ts';
 
@@ -145,6 +146,8 @@ export class Store {
   readonly commits: CommitStats = { batches: 0, mutations: 0, levelBytes: 0, valueBytes: 0, syncs: 0, failures: 0, damaged: 0 };
   /** Where rows died since the process started. */
   readonly deadRows: DeadRows = new DeadRows();
+  /** Records of the value log that died since the process started. */
+  readonly deadRecords: DeadRecords;
   /** Items that are not on disk; undefined = there are never any. */
   readonly ephemeral: EphemeralItems | undefined;
   readonly #options: StoreOptions;
@@ -184,6 +187,7 @@ export class Store {
     this.directory = directory;
     this.#db = db;
     this.#options = options;
+    this.deadRecords = new DeadRecords(options.segmentBytes ?? SEGMENT_BYTES);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
   }
 
@@ -313,13 +317,18 @@ export class Store {
 
   /**
    * Stages the move of a value to a new place in the value log: among those that eviction kept (`isKept`), or among those
-   * that it has not judged. REQUIRES: the value is not inline.
+   * that it has not judged. The record goes as it is, with what was known of the item when it was written.
+   * REQUIRES: the value is not inline; the record is whole, and does not change until it is committed.
    */
-  relocate(key: string, old: Item, value: Buffer, isKept: boolean = this.isKept(old.place!.segment)): Item {
+  relocate(key: string, old: Item, record: Buffer, isKept: boolean = this.isKept(old.place!.segment)): Item {
     this.#staged.dropRecord(key);
     // By what is left of its life: it is to die with its new neighbours.
     const kind = valueKind(Math.max(old.storedAt, this.#storedAt), old.expiresAt);
-    const { place } = this.#putRecord(key, withValue(old, value, undefined), isKept ? KINDS + kind : kind);
+    const place = this.#reserve(isKept ? KINDS + kind : kind, record.length);
+    this.#segments.add(place.segment, record.length, old.expiresAt);
+    const isCopied = old.length <= COPIED_VALUE_BYTES;
+    const head = record.length - old.length;
+    this.#staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: undefined } : { place, bytes: record.subarray(0, head), rest: record.subarray(head) });
     if (isKept) this.#kept.add(place.segment);
     const item = withValue(old, undefined, place);
     this.#stage(key, old, item);
@@ -717,6 +726,8 @@ export class Store {
     values.close();
     this.#empty.clear();
     this.#kept.clear();
+    // What replaced some of them was lost.
+    this.deadRecords.clear();
     const failure = this.#failure;
     this.#failure = undefined;
     // What was staged since is counted in what was just replaced.
@@ -803,7 +814,7 @@ export class Store {
   #removeFromDisk(key: string, old: Item): void {
     this.#staged.dropRecord(key);
     if (old.expiresAt !== 0) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
-    this.#forgetOld(key, old);
+    this.#forgetOld(key, old, undefined);
     if (this.#counted !== undefined) this.#counted.change(key, -1, -(key.length + old.length));
     const { entries } = this.#staged;
     const before = entries.size;
@@ -837,7 +848,7 @@ export class Store {
   #stage(key: string, old: Item | undefined, item: Item): void {
     const isInBucket = sameBucket(old, item);
     if (old !== undefined) {
-      this.#forgetOld(key, old);
+      this.#forgetOld(key, old, item.place);
       if (old.expiresAt !== 0 && !isInBucket) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
     }
     this.#state.items++;
@@ -866,11 +877,14 @@ export class Store {
     for (const listing of this.#listings) listing.earliest = Math.min(listing.earliest, deadline);
   }
 
-  #forgetOld(key: string, old: Item): void {
+  /** `place` = where the value lies that takes the place of the old one, which may be the same. */
+  #forgetOld(key: string, old: Item, place: Place | undefined): void {
     this.#state.items--;
     this.#state.bytes -= key.length + old.length;
     this.#state.rowBytes -= itemRowBytes(key, old);
-    if (old.place !== undefined && this.#segments.drop(old.place.segment, old.place.size)) this.#emptied(old.place.segment);
+    if (old.place === undefined) return;
+    if (place === undefined || place.offset !== old.place.offset || place.segment !== old.place.segment) this.deadRecords.note(old.place);
+    if (this.#segments.drop(old.place.segment, old.place.size)) this.#emptied(old.place.segment);
   }
 
   #reserve(kind: number, size: number): Place {
@@ -1034,6 +1048,7 @@ export class Store {
         this.#empty.delete(id);
         this.#kept.delete(id);
         this.#segments.forget(id);
+        this.deadRecords.forget(id);
       }
     }
   }
@@ -1045,10 +1060,10 @@ function afterNextPoll(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
-/** The item with another value and place. One literal, so that all items have one shape: a spread costs several times as much. */
+/** The item with another value and place. */
 function withValue<P extends Place | undefined>(item: Item, value: Buffer | undefined, place: P): Item & { readonly place: P } {
   const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
-  return { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place };
+  return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place);
 }
 
 /** For a store of a version that did not count them. */

@@ -54,14 +54,22 @@ export function valueOfRecord(record: Buffer, key: string): Buffer | undefined {
   return record.subarray(at);
 }
 
+/** Bytes of the record that begins at `at`, as its head says; 0 where no record can be. */
+export function recordSizeAt(bytes: Buffer, at: number): number {
+  if (at + RECORD_HEAD_BYTES > bytes.length) return 0;
+  const keyLength = bytes.readUInt32LE(at + 4);
+  if (keyLength === 0 || keyLength > 250 || at + RECORD_HEAD_BYTES + keyLength > bytes.length) return 0;
+  return RECORD_HEAD_BYTES + keyLength + bytes.readUInt32LE(at + 8);
+}
+
 /** What the head of a record says, for scans; undefined where no record can be. */
 export function readRecordHead(bytes: Buffer, at: number): { key: string; size: number; cas: number } | undefined {
-  if (at + RECORD_HEAD_BYTES > bytes.length) return undefined;
-  const keyLength = bytes.readUInt32LE(at + 4);
-  if (keyLength === 0 || keyLength > 250 || at + RECORD_HEAD_BYTES + keyLength > bytes.length) return undefined;
-  return {
-    key: bytes.toString('latin1', at + RECORD_HEAD_BYTES, at + RECORD_HEAD_BYTES + keyLength),
-    size: RECORD_HEAD_BYTES + keyLength + bytes.readUInt32LE(at + 8),
-    cas: readU53(bytes, at + 24),
-  };
+  const size = recordSizeAt(bytes, at);
+  return size === 0 ? undefined : { key: recordKeyAt(bytes, at), size, cas: readU53(bytes, at + 24) };
+}
+
+/** The key (latin1) of the record that begins at `at`. REQUIRES: `recordSizeAt` found one. */
+export function recordKeyAt(bytes: Buffer, at: number): string {
+  const from = at + RECORD_HEAD_BYTES;
+  return bytes.toString('latin1', from, from + bytes.readUInt32LE(at + 4));
 }

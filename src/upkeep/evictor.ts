@@ -194,7 +194,7 @@ export class Evictor {
     let kept = 0;
     // What is on its way to the segment must be there to be seen.
     if (store.hasPending) await store.committed();
-    for await (const records of recordsOf(store.values, id)) {
+    for await (const records of recordsOf(store, id)) {
       if (signal.aborted) return 0;
       await residency.withKnown(
         records.map(({ key }) => key),
@@ -205,12 +205,11 @@ export class Evictor {
             if (item?.place?.segment !== id || item.place.offset !== offset) continue;
             report.scanned++;
             const isHot = isAlive(item, now, store) && left >= record.length && sketch.take(residency.hashOf(key));
-            const value = isHot ? valueOfRecord(record, key) : undefined;
-            if (value === undefined) {
+            if (!isHot || valueOfRecord(record, key) === undefined) {
               giveUp(this.#deps, key, item, now, report);
               continue;
             }
-            residency.moved(key, store.relocate(key, item, value, true));
+            residency.moved(key, store.relocate(key, item, record, true));
             left -= record.length;
             kept += record.length;
             report.kept++;

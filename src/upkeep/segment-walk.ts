@@ -1,10 +1,12 @@
-import type { ValueLog } from '../store/value-log.ts';
-import { readRecordHead } from '../store/value-record.ts';
+import type { Store } from '../store/store.ts';
+import { recordKeyAt, recordSizeAt } from '../store/value-record.ts';
 
 /** Bytes of a segment read at a time. */
 const CHUNK_BYTES = 2 ** 20;
 /** Records handed over at a time: what is done with them is one step of the event loop. */
 const BATCH_RECORDS = 256;
+/** Bytes of a segment after which those found so far are handed over: each keeps all of the bytes read with it in memory. */
+const SPAN_BYTES = 4 * CHUNK_BYTES;
 
 /** A record as it lies in a segment, alive or dead. */
 export interface WalkedRecord {
@@ -13,25 +15,29 @@ export interface WalkedRecord {
   readonly record: Buffer;
 }
 
-/** The records of a segment in their order, up to `batch` at a time. Ends early at what cannot be read. */
-export async function* recordsOf(values: ValueLog, id: number, batch: number = BATCH_RECORDS): AsyncGenerator<readonly WalkedRecord[], void, undefined> {
-  let at = values.firstRecord;
-  while (at < values.size(id)) {
+/**
+ * The records of a segment in their order, up to `batch` at a time, without those that are known to be dead. Ends early at
+ * what cannot be read.
+ */
+export async function* recordsOf({ values, deadRecords }: Store, id: number, batch: number = BATCH_RECORDS): AsyncGenerator<readonly WalkedRecord[], void, undefined> {
+  let records: WalkedRecord[] = [];
+  for (let at = values.firstRecord; at < values.size(id); ) {
     let chunk = await values.scan(id, at, CHUNK_BYTES);
-    const first = readRecordHead(chunk, 0);
-    if (first === undefined) return;
-    if (first.size > chunk.length) chunk = await values.scan(id, at, first.size);
-    let records: WalkedRecord[] = [];
+    const first = recordSizeAt(chunk, 0);
+    if (first > chunk.length) chunk = await values.scan(id, at, first);
     let used = 0;
-    for (let head = readRecordHead(chunk, 0); head !== undefined && used + head.size <= chunk.length; head = readRecordHead(chunk, used)) {
-      records.push({ key: head.key, offset: at + used, record: chunk.subarray(used, used + head.size) });
-      used += head.size;
+    for (let size = first; size > 0 && used + size <= chunk.length; size = recordSizeAt(chunk, used)) {
+      if (!deadRecords.has(id, at + used)) records.push({ key: recordKeyAt(chunk, used), offset: at + used, record: chunk.subarray(used, used + size) });
+      used += size;
       if (records.length < batch) continue;
       yield records;
       records = [];
     }
-    if (records.length > 0) yield records;
-    if (used === 0) return;
+    if (used === 0) break;
     at += used;
+    if (records.length === 0 || at - records[0]!.offset < SPAN_BYTES) continue;
+    yield records;
+    records = [];
   }
+  if (records.length > 0) yield records;
 }

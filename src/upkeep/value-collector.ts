@@ -136,7 +136,7 @@ export class ValueCollector {
     if (this.#store.hasPending) await this.#store.committed();
     let began = performance.now();
     const step = this.#urgency > HALF_TIME ? STEP_RECORDS_IN_NEED : STEP_RECORDS;
-    for await (const records of recordsOf(this.#store.values, id, step)) {
+    for await (const records of recordsOf(this.#store, id, step)) {
       if (signal.aborted) return;
       await this.#residency.withKnown(
         records.map(({ key }) => key),
@@ -144,9 +144,8 @@ export class ValueCollector {
           for (const { key, offset, record } of records) {
             const item = this.#residency.currentOf(key);
             if (item?.place?.segment !== id || item.place.offset !== offset) continue;
-            const value = valueOfRecord(record, key);
-            if (value === undefined) continue;
-            this.#residency.moved(key, this.#store.relocate(key, item, value));
+            if (valueOfRecord(record, key) === undefined) continue;
+            this.#residency.moved(key, this.#store.relocate(key, item, record));
             this.done.bytes += record.length;
           }
         },

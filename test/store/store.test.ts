@@ -6,10 +6,12 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TugelaError } from '../../src/errors.ts';
 import type { Item } from '../../src/item.ts';
+import { RECORD_HEAD_BYTES } from '../../src/store/item-row.ts';
 import { RowBatch } from '../../src/store/row-batch.ts';
 import { Store, type StoreOptions } from '../../src/store/store.ts';
 import { ttlShift } from '../../src/store/ttl-bucket.ts';
 import { INLINE_MAX } from '../../src/store/tuning.ts';
+import { writeRecord } from '../../src/store/value-record.ts';
 import { SEGMENT_BYTES, ValueLog } from '../../src/store/value-log.ts';
 import { buildItem, bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
@@ -34,6 +36,12 @@ async function load(store: Store, key: string): Promise<Item | undefined> {
   const [item] = await store.fetch([key]);
   if (item === undefined) return undefined;
   return { ...item, value: await store.readValue(key, item) };
+}
+
+function recordOf(key: string, item: Item): Buffer {
+  const record = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
+  writeRecord(record, key, item);
+  return record;
 }
 
 function valueFiles(directory: string): string[] {
@@ -272,7 +280,7 @@ describe('Store', () => {
                 model.delete(step.key);
                 break;
               case 'relocate':
-                if (old?.place !== undefined) model.set(step.key, { ...store.relocate(step.key, old, old.value!), value: old.value });
+                if (old?.place !== undefined) model.set(step.key, { ...store.relocate(step.key, old, recordOf(step.key, old)), value: old.value });
                 break;
               case 'commit':
                 await store.committed();
@@ -289,7 +297,14 @@ describe('Store', () => {
             const state = store.state;
             expect(state.items).toBe(model.size);
             let bytes = 0;
-            for (const [key, item] of model) bytes += key.length + item.length;
+            for (const [key, item] of model) {
+              bytes += key.length + item.length;
+              if (item.place !== undefined) expect(store.deadRecords.has(item.place.segment, item.place.offset)).toBe(false);
+            }
+            const place = 'key' in step ? model.get(step.key)?.place : undefined;
+            if (old?.place !== undefined && old.place.offset !== place?.offset) {
+              expect(store.deadRecords.has(old.place.segment, old.place.offset)).toBe(true);
+            }
             expect(state.bytes).toBe(bytes);
           }
           await store.committed();
@@ -506,8 +521,12 @@ describe('Store after a failed batch', () => {
     expect(await load(store, 'small')).toEqual(small);
     expect(await load(store, 'large')).toEqual(large);
 
+    // It seemed replaced.
+    const { segment, offset } = large.place!;
+    expect(store.deadRecords.has(segment, offset)).toBe(true);
     await store.reopen();
     expect(store.failure).toBeUndefined();
+    expect(store.deadRecords.has(segment, offset)).toBe(false);
     expect(store.state.items).toBe(2);
     expect(await load(store, 'small')).toEqual(small);
     expect(await load(store, 'large')).toEqual(large);
