@@ -10,7 +10,7 @@ import { recordsOf } from './segment-walk.ts';
  * dying while items are overwritten, and cost less later.
  */
 const DEAD_SHARE = 0.8;
-/** The same when altogether three quarters as much is dead as alive, or the disk is tight: a byte copied for each gained, at most. */
+/** The same when altogether as much is dead as alive, or the disk is tight: a byte copied for each gained, at most. */
 const DEAD_SHARE_IN_NEED = 0.5;
 /** The same when nothing more dies: four bytes copied for one gained, but only this once. */
 const DEAD_SHARE_AT_REST = 0.2;
@@ -32,11 +32,12 @@ const STEP_RECORDS_IN_NEED = 512;
 const REST_MAX_MS = 1000;
 /**
  * Times as much dead as alive from which on the collector rests no longer than it works, a quarter of that, and not at all, however
- * busy the server: who overwrites at full speed makes dead what it takes all of its speed to give back.
+ * busy the server: who overwrites at full speed makes dead what it takes all of its speed to give back. A moved value costs as much
+ * as a set, and the more may be dead the deader are the segments that are rewritten: these decide what overwriting costs.
  */
-const HALF_TIME = 0.75;
-const MOST_TIME = 1.1;
-const ALL_TIME = 1.4;
+const HALF_TIME = 1;
+const MOST_TIME = 1.15;
+const ALL_TIME = 1.3;
 
 export interface CollectorOptions {
   /** By how many milliseconds the event loop was late lately; without it nobody else is there, and the collector never rests. */

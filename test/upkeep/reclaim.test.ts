@@ -223,11 +223,11 @@ describe('ValueCollector', () => {
   it.each([
     ['calm', 5, 0.5, 20],
     ['late', 10, 0.5, 60],
-    ['busy', 30, 0.7, 180],
-    ['very busy', 10_000, 0.7, 1000],
-    ['very busy, with three quarters as much dead as alive', 10_000, 0.8, 20],
-    ['very busy, with more dead than alive', 10_000, 1.2, 5],
-    ['very busy, with half as much again dead as alive', 10_000, 1.5, 0],
+    ['busy', 30, 0.9, 180],
+    ['very busy', 10_000, 0.9, 1000],
+    ['very busy, with more dead than alive', 10_000, 1.1, 20],
+    ['very busy, with a fifth more dead than alive', 10_000, 1.2, 5],
+    ['very busy, with two fifths more dead than alive', 10_000, 1.4, 0],
   ])('rests after 20 ms of work while the server is %s', (_, busyMs, urgency, rest) => {
     expect(restMs(busyMs, 20, urgency)).toBe(rest);
   });
