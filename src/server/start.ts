@@ -41,10 +41,9 @@ import { FaultLog } from './fault-log.ts';
 import { HotKeys, type LengthOf } from './hot-keys.ts';
 import { exposures } from './exposure.ts';
 import { isLoopback, type Listener, Listeners, peerOf } from './listeners.ts';
-import { prefixLines } from './prefix-lines.ts';
 import type { Session } from './session.ts';
 import { SnapshotDump } from './snapshot.ts';
-import { Stats } from './stats.ts';
+import { Stats } from './stats/stats.ts';
 import { TextDialect } from './text-dialect.ts';
 import type { TlsCounts } from './tls-accept.ts';
 import { TlsFiles } from './tls-files.ts';
@@ -308,7 +307,7 @@ class TugelaServer implements RunningServer {
       crawler: () => admin.crawler,
       sweeps: () => upkeep.sweeps,
       cachedump: (limit) => dump.cachedump(limit),
-      prefixes: () => prefixLines(cache.prefixes, quotas?.limits.all ?? [], config.dumping),
+      quotas: quotas?.limits.all ?? [],
       sizes: new SizeHistogram(cache, store),
       blockCacheBytes,
       verbosity: () => this.#verbosity,
@@ -316,11 +315,8 @@ class TugelaServer implements RunningServer {
       expiryAge: () => upkeep.target.reportAge,
       deadRowBytes: () => upkeep.deadRowBytes(),
       upkeep: () => upkeep.stats(),
-      load: () => [...upkeep.loop.stats(), ...memoryStats(memory)],
-      resetLoad: () => {
-        upkeep.loop.reset();
-        memory.resetCounts();
-      },
+      loop: upkeep.loop,
+      connectionMemory: memory,
       now: () => this.#clock.now(),
     });
     const faults = new FaultLog(this.#logger);
@@ -540,19 +536,6 @@ function lengthsIn(residency: Residency): LengthOf {
     if (slot < 0) return residency.besideRam(key, false)?.length;
     return ram.isAbsent(slot) ? undefined : ram.length(slot);
   };
-}
-
-/** Names and values for `stats load`. */
-function memoryStats(memory: ConnectionMemory): [string, number][] {
-  const { limitBytes, usedBytes, peakBytes, waiting, waits, closed } = memory.stats();
-  return [
-    ['connection_memory_limit_bytes', limitBytes],
-    ['connection_memory_bytes', usedBytes],
-    ['connection_memory_peak_bytes', peakBytes],
-    ['connection_memory_waiting', waiting],
-    ['connection_memory_waits', waits],
-    ['connection_memory_closed', closed],
-  ];
 }
 
 /** Makes a connection a watcher of what its words name. */

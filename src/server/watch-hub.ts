@@ -11,7 +11,7 @@ import {
   skippedLine,
 } from '../protocol/log-lines.ts';
 import type { Session } from './session.ts';
-import type { WatchStats } from './stats.ts';
+import type { WatchStats } from './stats/stats-sources.ts';
 
 /** What can be watched. Those from sysevents on never happen here: who watches them hears nothing. */
 const WATCH_KINDS = [

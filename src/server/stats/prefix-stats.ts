@@ -1,16 +1,16 @@
-import type { PrefixStats } from '../cache/prefix-stats.ts';
-import { encodeUriText } from '../protocol/uri-key.ts';
-import type { Quota } from '../upkeep/quotas.ts';
-import type { Stat } from './settings-stats.ts';
+import { encodeUriText } from '../../protocol/uri-key.ts';
+import type { Stat } from './stat-lines.ts';
+import type { StatsSources } from './stats-sources.ts';
 
 /** Prefixes shown of those that were seen by the delimiter, the most used first: a server can have seen very many. */
 const SEEN_SHOWN = 1000;
 
 /**
- * The lines of `stats prefixes`: of each prefix with a quota, and, if `showsSeen`, of those that `stats detail` counts.
+ * `stats prefixes`: of each prefix with a quota, and, where keys may be dumped, of those that `stats detail` counts.
  * Prefixes are written as keys are in dumps, so that a name has exactly two colons.
  */
-export function prefixLines(prefixes: PrefixStats, quotas: readonly Quota[], showsSeen: boolean): Stat[] {
+export function prefixStats({ cache, quotas, config }: StatsSources): Stat[] {
+  const { prefixes } = cache;
   const lines: Stat[] = [];
   for (const { counted, limit } of quotas) {
     const name = `quota:${encodeUriText(counted.prefix)}`;
@@ -28,7 +28,7 @@ export function prefixLines(prefixes: PrefixStats, quotas: readonly Quota[], sho
       [`${name}:refused`, counts?.refused ?? 0],
     );
   }
-  if (!showsSeen) return lines;
+  if (!config.dumping) return lines;
   const { shown, total } = prefixes.seen(SEEN_SHOWN);
   lines.push(['prefixes_seen', total], ['prefixes_shown', shown.length]);
   for (const { prefix, gets, hits, sets, evictions } of shown) {

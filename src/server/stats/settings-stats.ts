@@ -1,19 +1,5 @@
-import type { ServeConfig } from '../config.ts';
-import type { CrawlerSettings } from './admin.ts';
-
-/** One line of a stats reply. */
-export type Stat = readonly [string, string | number];
-
-/** The settings that change while the server runs. */
-export interface LiveSettings {
-  /** Where it listens, as `stats conns` says it. */
-  readonly addresses: readonly string[];
-  /** MB of RAM for caching. */
-  readonly memory: number;
-  readonly verbosity: number;
-  readonly detail: boolean;
-  readonly crawler: CrawlerSettings;
-}
+import type { Stat } from './stat-lines.ts';
+import type { StatsSources } from './stats-sources.ts';
 
 const TLS_VERSIONS = { TLSv1: 'tlsv1.0', 'TLSv1.1': 'tlsv1.1', 'TLSv1.2': 'tlsv1.2', 'TLSv1.3': 'tlsv1.3' } as const;
 /** SSL_VERIFY_NONE, _PEER, and with _FAIL_IF_NO_PEER_CERT. */
@@ -23,18 +9,21 @@ const PEM_FORMAT = 1;
 const TLS_BUFFER = 16_384;
 
 /**
- * The reply to `stats settings`: memcached's names in its order (protocol.txt), then those that only exist here.
+ * `stats settings`: memcached's names in its order (protocol.txt), then those that only exist here.
  * Settings of slabs, LRU queues and the hash table, which do not exist here, say how memcached works without them.
  */
-export function settingsOf(config: ServeConfig, live: LiveSettings): Stat[] {
+export function settingsStats(sources: StatsSources): Stat[] {
+  const { config, cache } = sources;
   const { tls } = config;
+  const addresses = sources.listeners().map(({ address }) => address);
+  const crawler = sources.crawler();
   return [
-    ['maxbytes', live.memory * 2 ** 20],
+    ['maxbytes', sources.memory() * 2 ** 20],
     ['maxconns', config.connections],
-    ['tcpport', portOf(live.addresses, 'tcp')],
-    ['udpport', portOf(live.addresses, 'udp')],
+    ['tcpport', portOf(addresses, 'tcp')],
+    ['udpport', portOf(addresses, 'udp')],
     ['inter', config.listen.map(({ host }) => host).join(',') || 'NULL'],
-    ['verbosity', live.verbosity],
+    ['verbosity', sources.verbosity()],
     ['oldest', 0],
     ['evictions', onOff(config.evictions)],
     ['domain_socket', config.socket ?? 'NULL'],
@@ -45,7 +34,7 @@ export function settingsOf(config: ServeConfig, live: LiveSettings): Stat[] {
     ['num_threads', 1],
     ['num_threads_per_udp', 1],
     ['stat_key_prefix', config.prefixDelimiter],
-    ['detail_enabled', yesNo(live.detail)],
+    ['detail_enabled', yesNo(cache.prefixes.enabled)],
     ['reqs_per_event', config.requestsPerEvent],
     ['cas_enabled', yesNo(config.cas)],
     ['tcp_backlog', config.backlog],
@@ -60,9 +49,9 @@ export function settingsOf(config: ServeConfig, live: LiveSettings): Stat[] {
     ['slab_automove_ratio', '0.80'],
     ['slab_automove_window', 30],
     ['slab_chunk_max', config.maxItemSize],
-    ['lru_crawler', yesNo(live.crawler.enabled)],
-    ['lru_crawler_sleep', live.crawler.sleep],
-    ['lru_crawler_tocrawl', live.crawler.toCrawl],
+    ['lru_crawler', yesNo(crawler.enabled)],
+    ['lru_crawler_sleep', crawler.sleep],
+    ['lru_crawler_tocrawl', crawler.toCrawl],
     ['tail_repair_time', 0],
     ['flush_enabled', yesNo(config.flushAll)],
     ['dump_enabled', yesNo(config.dumping)],
@@ -105,18 +94,8 @@ export function settingsOf(config: ServeConfig, live: LiveSettings): Stat[] {
     ['control', config.control],
     ['connection_memory', config.connectionMemory],
     ['watch_enabled', yesNo(config.watching)],
-    ...live.addresses.map((address, i): Stat => [`listener_${i}`, address]),
+    ...addresses.map((address, i): Stat => [`listener_${i}`, address]),
   ];
-}
-
-/** The whole text of a stats reply. */
-export function listing(stats: readonly Stat[]): string {
-  return `${statLines(stats)}END\r\n`;
-}
-
-/** Lines of a stats reply, without its end. */
-export function statLines(stats: readonly Stat[]): string {
-  return stats.map(([name, value]) => `STAT ${name} ${value}\r\n`).join('');
 }
 
 /** The port that clients use, not the 0 that may have been asked for; 0 = none. */
