@@ -1,24 +1,15 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkStore } from '../support/check-store.ts';
-import { eventually, type Program, type ServerProcess, Workspace } from '../support/process.ts';
+import { eventually, type Program, type ServerProcess, type Workspace } from '../support/process.ts';
 import { RawClient } from '../wire/raw-client.ts';
+import { serverForEach } from './server-for-each.ts';
 
 let workspace: Workspace;
 let server: ServerProcess;
 let client: RawClient;
-
-beforeEach(async () => {
-  workspace = new Workspace();
-  server = await workspace.serve();
-  client = await RawClient.connect(server.port);
-});
-
-afterEach(async () => {
-  client.close();
-  await workspace.close();
-});
+serverForEach((started) => ({ workspace, server, client } = started));
 
 /** Stores items without waiting for each. */
 async function store(count: number, prefix: string): Promise<void> {

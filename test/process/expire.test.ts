@@ -1,21 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { eventually, type Program, type ServerProcess, Workspace } from '../support/process.ts';
+import { describe, expect, it } from 'vitest';
+import { eventually, type Program, type ServerProcess, type Workspace } from '../support/process.ts';
 import { RawClient } from '../wire/raw-client.ts';
+import { serverForEach } from './server-for-each.ts';
 
 let workspace: Workspace;
 let server: ServerProcess;
 let client: RawClient;
-
-beforeEach(async () => {
-  workspace = new Workspace();
-  server = await workspace.serve();
-  client = await RawClient.connect(server.port);
-});
-
-afterEach(async () => {
-  client.close();
-  await workspace.close();
-});
+serverForEach((started) => ({ workspace, server, client } = started));
 
 interface Summary {
   readonly dryRun: boolean;
