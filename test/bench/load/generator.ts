@@ -1,4 +1,5 @@
-import { createEncoder, type Encoder } from './dialect.ts';
+import { createEncoder } from './dialect.ts';
+import type { Encoder } from './encoder.ts';
 import { LifeTable } from './life-table.ts';
 import type { LoadDetails, LoadMode, LoadResult, LoadSpec } from './load-spec.ts';
 import { Measurements } from './measurements.ts';

@@ -1,6 +1,6 @@
 import { Histogram } from './histogram.ts';
 import type { LoadDetails, LoadResult } from './load-spec.ts';
-import { createTally, type Tally } from './reply-checker.ts';
+import { createTally, type Tally } from './checker.ts';
 import type { Request } from './request.ts';
 
 const NS_PER_MS = 1e6;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { createTally, type Tally } from './checker.ts';
 import { writeName } from './items.ts';
-import { createTally, ReplyChecker, type Tally } from './reply-checker.ts';
+import { ReplyChecker } from './reply-checker.ts';
 import { createRequest, type Request } from './request.ts';
 
 const VALUE_BYTES = 40;

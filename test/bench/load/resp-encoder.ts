@@ -1,6 +1,6 @@
-import { NAME_BYTES, ValuePool, writeName } from './items.ts';
+import { Encoder } from './encoder.ts';
+import { NAME_BYTES, writeName } from './items.ts';
 import type { LoadSpec } from './load-spec.ts';
-import { Random } from './random.ts';
 import type { Request } from './request.ts';
 
 /** Room for the array's and the other strings' heads of a SET, beside key and value. */
@@ -8,52 +8,34 @@ const SET_OVERHEAD = 96;
 const MGET_OVERHEAD = 32;
 
 /** Writes requests as Redis has them (RESP 2): GET, MGET where a get has several keys, SET, with EX where items expire. */
-export class RespEncoder {
-  readonly #spec: LoadSpec;
+export class RespEncoder extends Encoder {
   /** A key as a bulk string, up to its name. */
   readonly #keyHead: Buffer;
-  readonly #pool: ValuePool;
-  readonly #random: Random;
 
   constructor(spec: LoadSpec) {
-    this.#spec = spec;
+    super(spec);
     this.#keyHead = Buffer.from(`$${spec.keyPrefix.length + NAME_BYTES}\r\n${spec.keyPrefix}`, 'latin1');
-    this.#pool = new ValuePool(spec.seed + 1);
-    this.#random = new Random(spec.seed + 2);
   }
 
-  /** The first `count` of `requests`, encoded one after the other in memory of their own. */
-  encode(requests: readonly Request[], count: number): Buffer {
-    let room = 0;
-    for (let index = 0; index < count; index += 1) room += this.#roomFor(requests[index] as Request);
-    const target = Buffer.allocUnsafe(room);
-    let at = 0;
-    for (let index = 0; index < count; index += 1) at = this.#write(target, at, requests[index] as Request);
-    return target.subarray(0, at);
-  }
-
-  #roomFor(request: Request): number {
+  protected override roomFor(request: Request): number {
     const keyRoom = this.#keyHead.length + NAME_BYTES + 2;
-    return request.kind === 'set' ? SET_OVERHEAD + keyRoom + this.#spec.valueBytes : MGET_OVERHEAD + request.count * keyRoom;
+    return request.kind === 'set' ? SET_OVERHEAD + keyRoom + this.spec.valueBytes : MGET_OVERHEAD + request.count * keyRoom;
   }
 
-  #write(target: Buffer, start: number, request: Request): number {
+  protected override write(target: Buffer, start: number, request: Request): number {
     if (request.kind === 'set') return this.#writeSet(target, start, request.ids[0] ?? 0);
-    const head = this.#spec.keysPerGet === 1 ? '*2\r\n$3\r\nGET\r\n' : `*${request.count + 1}\r\n$4\r\nMGET\r\n`;
+    const head = this.spec.keysPerGet === 1 ? '*2\r\n$3\r\nGET\r\n' : `*${request.count + 1}\r\n$4\r\nMGET\r\n`;
     let at = start + target.write(head, start, 'latin1');
     for (let index = 0; index < request.count; index += 1) at = this.#writeKey(target, at, request.ids[index] ?? 0);
     return at;
   }
 
   #writeSet(target: Buffer, start: number, id: number): number {
-    const { valueBytes, timeToLive } = this.#spec;
-    const [shortest, longest] = timeToLive;
-    const seconds = shortest + this.#random.below(longest - shortest + 1);
+    const seconds = this.drawTimeToLive();
     let at = start + target.write(`*${seconds === 0 ? 3 : 5}\r\n$3\r\nSET\r\n`, start, 'latin1');
     at = this.#writeKey(target, at, id);
-    at += target.write(`$${valueBytes}\r\n`, at, 'latin1');
-    this.#pool.writeValue(target, at, valueBytes, id, this.#random);
-    at += valueBytes;
+    at += target.write(`$${this.spec.valueBytes}\r\n`, at, 'latin1');
+    at = this.writeValue(target, at, id);
     const tail = seconds === 0 ? '\r\n' : `\r\n$2\r\nEX\r\n$${String(seconds).length}\r\n${seconds}\r\n`;
     return at + target.write(tail, at, 'latin1');
   }

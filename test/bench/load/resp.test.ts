@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { createTally, type Tally } from './checker.ts';
 import { writeName } from './items.ts';
 import type { LoadSpec } from './load-spec.ts';
-import { createTally, type Tally } from './reply-checker.ts';
 import type { Request } from './request.ts';
 import { RespChecker } from './resp-checker.ts';
 import { RespEncoder } from './resp-encoder.ts';

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { type Checker, createChecker, type Encoder } from './dialect.ts';
+import type { Checker } from './checker.ts';
+import { createChecker } from './dialect.ts';
+import type { Encoder } from './encoder.ts';
 import type { LoadSpec } from './load-spec.ts';
 import type { Measurements } from './measurements.ts';
 import { createRequest, type Request } from './request.ts';

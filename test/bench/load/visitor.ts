@@ -1,4 +1,5 @@
-import { createChecker, type Encoder } from './dialect.ts';
+import { createChecker } from './dialect.ts';
+import type { Encoder } from './encoder.ts';
 import type { LoadSpec } from './load-spec.ts';
 import type { Measurements } from './measurements.ts';
 import { createRequest, type Request } from './request.ts';
