@@ -2,7 +2,7 @@
  * `npm run bench`: measures tugela-ts beside other memcached-protocol servers (docs/benchmarks.md). Needs Linux.
  * Exit status: 0 = done, 1 = wrong answers or a server that failed, 2 = a command line that makes no sense.
  */
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Campaign } from './campaign.ts';
@@ -13,13 +13,11 @@ import { runEviction } from './eviction/run-eviction.ts';
 import { replaceFigures } from './figures.ts';
 import { runMicro } from './micro/run-micro.ts';
 import { type BenchOptions, parseOptions, revisionName, UsageError } from './options.ts';
-import { ProcessKeeper } from './process-keeper.ts';
 import { writeReport } from './report.ts';
+import { runKept } from './run-kept.ts';
 import { usage } from './usage.ts';
 
-const SIGNAL_STATUS = 128;
 const FIGURES_PAGE = join(ROOT, 'docs', 'benchmarks.md');
-const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Sees that what is asked for exists, before anything takes long. */
 function checkOptions({ servers, peers, reference, compare, trace, figures }: BenchOptions): void {
@@ -43,15 +41,7 @@ function chooseContestants({ servers, peers }: BenchOptions, revision: Contestan
 }
 
 async function bench(options: BenchOptions, args: readonly string[]): Promise<number> {
-  const directory = mkdtempSync(join(options.dir ?? tmpdir(), 'tugela-bench-'));
-  const keeper = new ProcessKeeper(directory);
-  for (const [signal, number] of Object.entries(signals)) {
-    process.once(signal, () => {
-      keeper.endAll();
-      process.exit(SIGNAL_STATUS + number);
-    });
-  }
-  try {
+  return await runKept(options.dir ?? tmpdir(), 'tugela-bench-', async ({ directory, keeper }) => {
     if (options.compare !== undefined) log(`building ${options.compare}`);
     const revision = options.compare === undefined ? undefined : await buildRevision(options.compare, directory, keeper);
     const contestants = chooseContestants(options, revision);
@@ -61,9 +51,7 @@ async function bench(options: BenchOptions, args: readonly string[]): Promise<nu
     const report = writeReport(options, contestants, environment, result);
     publish(options, report, { environment, ...result, versions: Object.fromEntries(result.versions) });
     return result.failures.length === 0 ? 0 : 1;
-  } finally {
-    keeper.endAll();
-  }
+  });
 }
 
 function benchMicro(options: BenchOptions, args: readonly string[]): number {

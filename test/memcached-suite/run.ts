@@ -2,10 +2,10 @@
  * `npm run memcached-suite -- CHECKOUT`: runs memcached's own tests (docs/protocol.md, "How it is tested").
  * Exit status: 0 = everything passed, 1 = something failed, 2 = nothing could be run.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ProcessKeeper } from '../bench/process-keeper.ts';
+import { runKept } from '../bench/run-kept.ts';
 import { leftOut, runs, type SuiteRun } from './lists.ts';
 import { examineMachine, type Machine, whyNot } from './machine.ts';
 import { parseOptions, type SuiteOptions, usage, UsageError } from './options.ts';
@@ -13,8 +13,6 @@ import { prepare, type Workplace } from './prepare.ts';
 import { FileRunner, type Result } from './run-file.ts';
 
 const CLI = join(import.meta.dirname, '../../src/cli.js');
-const SIGNAL_STATUS = 128;
-const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /** Variables that would change what the tests or the server do. */
 const MEANINGFUL = /^(T_MEMD_|TUGELA_|MEMCACHED_|VALGRIND_|PERL5OPT$|SSL_TEST$|RUN_SASL_TESTS$|NODE_OPTIONS$)/;
 /** So many complaints tell what is wrong with a file. */
@@ -23,31 +21,18 @@ const COMPLAINTS_SHOWN = 10;
 async function runSuite(options: SuiteOptions): Promise<number> {
   const checkout = resolve(options.checkout);
   const machine = examineMachine();
-  const directory = mkdtempSync(join(tmpdir(), 'tugela-suite-'));
-  const keeper = new ProcessKeeper(directory);
-  let runner: FileRunner | undefined;
-  const endAll = (): void => {
-    keeper.endAll();
-    runner?.clean();
-  };
-  for (const [signal, number] of Object.entries(signals)) {
-    process.once(signal, () => {
-      endAll();
-      process.exit(SIGNAL_STATUS + number);
-    });
-  }
-  try {
+  return await runKept(tmpdir(), 'tugela-suite-', async (kept) => {
+    const { directory, keeper } = kept;
     const server = [process.execPath, CLI, 'memcached', ...(options.fromDisk ? ['--disable-ram-tier'] : [])];
     const workplace = prepare(directory, checkout, server);
     const logs = resolve(options.keepLogs ?? join(directory, 'logs'));
     mkdirSync(logs, { recursive: true });
-    runner = new FileRunner(keeper, workplace, machine.isolation, logs);
+    const runner = new FileRunner(keeper, workplace, machine.isolation, logs);
+    kept.clean = () => runner.clean();
     const status = await runAll(options.runs, machine, workplace, runner);
     nameUnknown(workplace);
     return status;
-  } finally {
-    endAll();
-  }
+  });
 }
 
 /** Resolves with the exit status. */

@@ -2,13 +2,13 @@
  * `npm run bench:expiry -- PART`: measures what docs/expiry.md says about how expiry scales. Needs Linux.
  * Exit status: 0 = all bounds met, 1 = one is not, or a server failed, 2 = a command line that makes no sense.
  */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeEnvironment } from '../environment.ts';
 import { UsageError } from '../options.ts';
-import { ProcessKeeper } from '../process-keeper.ts';
+import { runKept } from '../run-kept.ts';
 import { formatTable } from '../table.ts';
 import type { Bound, Part, PartContext, PartResult } from './part.ts';
 import { manyDays } from './many-days.ts';
@@ -18,8 +18,6 @@ import { sweepCost } from './sweep-cost.ts';
 import { touches } from './touches.ts';
 
 const PARTS: readonly Part[] = [sweepCost, steadyState, manyDays, setCost, touches];
-const SIGNAL_STATUS = 128;
-const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 const usage = `Usage: npm run bench:expiry -- PART [options]
 
@@ -68,23 +66,13 @@ async function run(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { part, given, dir, markdown } = parsed;
-  const directory = mkdtempSync(join(dir, 'tugela-expiry-'));
-  const keeper = new ProcessKeeper(directory);
-  for (const [signal, number] of Object.entries(signals)) {
-    process.once(signal, () => {
-      keeper.endAll();
-      process.exit(SIGNAL_STATUS + number);
-    });
-  }
-  try {
+  return await runKept(dir, 'tugela-expiry-', async ({ directory, keeper }) => {
     const result = await part.run({ given, directory, keeper, log });
     const report = writeReport(part, args, result);
     process.stdout.write(report);
     if (markdown !== undefined) writeFileSync(markdown, report);
     return result.bounds.every(isMet) ? 0 : 1;
-  } finally {
-    keeper.endAll();
-  }
+  });
 }
 
 function writeReport({ title }: Part, args: readonly string[], { tables, bounds }: PartResult): string {

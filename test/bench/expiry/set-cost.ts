@@ -7,9 +7,9 @@ import { machineCpuSeconds, processCpuSeconds } from '../process-usage.ts';
 import { Server } from '../server.ts';
 import { median, medianRatio, roundOrder } from '../statistics.ts';
 import { formatTable } from '../table.ts';
+import { connectTo, tugelaAs } from '../tugela.ts';
 import { fillLoad, workloads } from '../workloads.ts';
 import { numberOf, type Part, type PartContext, type PartResult } from './part.ts';
-import { connectTo, tugelaAs } from './servers.ts';
 
 const SETTLE_LIMIT_MS = 15_000;
 const WARM_UP_SECONDS = 1;

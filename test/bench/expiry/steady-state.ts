@@ -11,9 +11,9 @@ import { machineCpuSeconds, processCpuSeconds } from '../process-usage.ts';
 import { Server } from '../server.ts';
 import { median } from '../statistics.ts';
 import { formatTable } from '../table.ts';
+import { connectTo, tugelaAs } from '../tugela.ts';
 import { fillLoad, workloads } from '../workloads.ts';
 import { numberOf, type Part, type PartContext, type PartResult } from './part.ts';
-import { connectTo, diskBytes, storeDirectory, tugelaAs } from './servers.ts';
 
 const KEY_PREFIX = 'item:';
 const LONGEST_TTL = 60;
@@ -88,7 +88,6 @@ async function runPhase({ given, directory, keeper, log }: PartContext, name: st
   }
   const generator = await LoadGenerator.start(spec, keeper);
   const client = await connectTo(server);
-  const store = storeDirectory(directory, contestant);
   try {
     log(`${name}: warming up for ${LONGEST_TTL} s`);
     for (let second = 0; second < LONGEST_TTL; second += 1) await generator.run(1);
@@ -97,7 +96,7 @@ async function runPhase({ given, directory, keeper, log }: PartContext, name: st
     const [cpuBefore, leaderBefore, machineBefore, startedMs] = [server.usage().cpuSeconds, processCpuSeconds(server.pid), machineCpuSeconds(), performance.now()];
     let generatorSeconds = 0;
     for (let second = 0; second < seconds; second += 1) {
-      const [{ result, details }, seen] = await Promise.all([generator.runInDetail(1), look(client, store)]);
+      const [{ result, details }, seen] = await Promise.all([generator.runInDetail(1), look(client, server)]);
       if (result.wrong > 0) throw new Error(`${result.wrong} wrong answers, the first: ${result.firstWrong ?? ''}`);
       latencies.add(details.latencies);
       generatorSeconds += result.cpuSeconds;
@@ -125,10 +124,10 @@ async function runPhase({ given, directory, keeper, log }: PartContext, name: st
 }
 
 /** Looks at the server in the middle of a second of load. */
-async function look(client: LineClient, store: string): Promise<Pick<Sample, 'backlog' | 'indexEntries' | 'diskBytes'>> {
+async function look(client: LineClient, server: Server): Promise<Pick<Sample, 'backlog' | 'indexEntries' | 'diskBytes'>> {
   await sleep(SAMPLE_AT_MS);
   const state = parseState(await client.request('expire state', isEnd));
-  return { backlog: lagSeconds(state), indexEntries: state.entries, diskBytes: diskBytes(store) };
+  return { backlog: lagSeconds(state), indexEntries: state.entries, diskBytes: server.diskBytes() };
 }
 
 function describe(samples: readonly Sample[], second: number): string {

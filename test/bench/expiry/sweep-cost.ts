@@ -8,9 +8,9 @@ import type { ProcessKeeper } from '../process-keeper.ts';
 import { Server } from '../server.ts';
 import { median, medianRatio, roundOrder } from '../statistics.ts';
 import { formatTable } from '../table.ts';
+import { connectTo, PROGRAM, storeDirectory, tugelaAs } from '../tugela.ts';
 import { fillStore, keyOf } from './fill-store.ts';
 import { numberOf, type Part, type PartContext, type PartResult } from './part.ts';
-import { connectTo, PROGRAM, storeDirectory, tugelaAs } from './servers.ts';
 
 const SETTLE_LIMIT_MS = 20_000;
 /** Seconds until what is stored to be swept expires: long enough to store it and to start the server anew. */

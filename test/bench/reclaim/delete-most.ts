@@ -1,13 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { bytesUnder } from '../../support/bytes-under.ts';
 import { describeEnvironment } from '../environment.ts';
+import { runKept } from '../run-kept.ts';
+import { Server } from '../server.ts';
+import { tugelaAs } from '../tugela.ts';
 import { type DataSet, isKept, KEPT_OF, keyOf, SetMaker, WAYS } from './data-set.ts';
 import { Pipe } from './pipe.ts';
 import type { ReaderOrder, ReaderReport, ReportOrder } from './reader-thread.ts';
@@ -26,6 +26,8 @@ const GOAL = 0.15;
 /** Seconds of watching after the goal. */
 const AFTER_SECONDS = 45;
 const PORTION_MS = 5000;
+const CONTESTANT = tugelaAs('tugela', ['--with-expire', '--memory', '64']);
+const CONNECTIONS = 100;
 
 interface Options {
   readonly data: DataSet;
@@ -54,29 +56,6 @@ function optionsFrom(args: string[]): Options | undefined {
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
-}
-
-/** Bytes of all files under a directory. */
-function bytesUnder(directory: string): number {
-  let bytes = 0;
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    // A file may go between the listing and the look.
-    if (entry.isDirectory()) bytes += bytesUnder(path);
-    else bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  }
-  return bytes;
-}
-
-async function startServer(directory: string): Promise<{ child: ChildProcess; port: number }> {
-  const program = join(import.meta.dirname, '..', '..', '..', 'src', 'cli.js');
-  const args = ['serve', '--with-expire', '--port', '0', '--file', directory, '--memory', '64', '--log-level', 'warn'];
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const port = /listening on \S+:(\d+)$/.exec(line)?.[1];
-    if (port !== undefined) return { child, port: Number(port) };
-  }
-  throw new Error('the server ended');
 }
 
 class Readers {
@@ -205,20 +184,13 @@ async function main(args: string[]): Promise<number> {
   }
   const { date, machine, node } = describeEnvironment(args);
   say(`${date}, ${machine}, Node ${node}; npm run bench:reclaim -- ${args.join(' ')}`);
-  const directory = mkdtempSync(join(tmpdir(), 'tugela-reclaim-'));
-  const { child, port } = await startServer(join(directory, 'data'));
-  const stop = (): void => void child.kill('SIGTERM');
-  process.once('SIGINT', stop);
-  try {
-    return (await measure(options, join(directory, 'data'), port)) ? 0 : 1;
-  } finally {
-    if (child.exitCode === null && child.signalCode === null) {
-      const exited = once(child, 'exit');
-      stop();
-      await exited;
-    }
-    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-  }
+  return await runKept(tmpdir(), 'tugela-reclaim-', async ({ directory, keeper }) => {
+    const { valueBytes } = options.data;
+    const server = await Server.start(CONTESTANT, { directory, valueBytes, connections: CONNECTIONS }, keeper);
+    const isReached = await measure(options, server.dataDirectory, server.port);
+    await server.stop();
+    return isReached ? 0 : 1;
+  });
 }
 
 process.exitCode = await main(process.argv.slice(2));
