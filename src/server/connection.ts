@@ -11,6 +11,8 @@ import type { ConnectionMemory, MemoryHolder } from './connection-memory.ts';
 import { type Dialect, FLUSH_BYTES } from './dialect.ts';
 import { gather, roomOf } from './gathered-input.ts';
 import type { ConnectionState, Session } from './session.ts';
+import type { Traffic } from './traffic.ts';
+import type { Wire } from './wire.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -31,23 +33,6 @@ const LOOK_AHEAD_VALUE_BYTES = 8 * 1024;
 const TURN_BYTES = 2 * 1024 * 1024;
 /** Values and data blocks above this are large: they wait when the memory for connections is used up. */
 export const LARGE_BYTES: number = 16 * 1024;
-
-/** What a connection needs of the socket, or of what stands for one. */
-export interface Wire {
-  readonly writableLength: number;
-  /** True when `drain` will be told; undefined where its memory is bounded otherwise. */
-  readonly writableNeedDrain?: boolean;
-  /** Node's own; `writeQueueSize` = bytes of the write under way that the kernel has not taken. */
-  readonly _handle?: { readonly writeQueueSize?: number } | null;
-  on(event: 'drain' | 'end' | 'close' | 'error', listener: () => void): unknown;
-  /** Takes the bytes, which may change afterwards once `writableLength` is 0. */
-  write(bytes: Buffer): unknown;
-  cork(): void;
-  uncork(): void;
-  resume(): unknown;
-  destroy(): unknown;
-  destroySoon(): void;
-}
 
 /** Where a connection comes from and what it may speak. */
 export interface Origin {
@@ -91,14 +76,6 @@ export interface ConnectionContext {
   onClose(connection: Connection): void;
   /** Told of a fault that is not the client's. */
   onFault(connection: Connection, error: Error): void;
-}
-
-/** Bytes and yields, for stats. */
-export interface Traffic {
-  bytesRead: number;
-  bytesWritten: number;
-  /** How often a connection with more to do left the turn to others. */
-  yields: number;
 }
 
 /** A storage command whose data block is still arriving. */

@@ -1,7 +1,7 @@
 import { SizeHistogram } from '../upkeep/size-histogram.ts';
 import { protocolVersion } from '../version.ts';
 import { Admin } from './admin.ts';
-import type { Traffic } from './connection.ts';
+import type { Traffic } from './traffic.ts';
 import type { ConnectionMemory } from './connection-memory.ts';
 import { Control } from './control.ts';
 import type { Administration } from './dialect.ts';

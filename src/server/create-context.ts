@@ -1,13 +1,14 @@
 import type { Residency } from '../cache/residency.ts';
 import { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { BinaryDialect } from './binary-dialect.ts';
-import type { ConnectionContext, Traffic } from './connection.ts';
+import type { ConnectionContext } from './connection.ts';
 import { ConnectionMemory } from './connection-memory.ts';
 import { createAdministration } from './create-administration.ts';
 import { FaultLog } from './fault-log.ts';
 import { HotKeys, type LengthOf } from './hot-keys.ts';
 import type { ServerParts } from './server-parts.ts';
 import { TextDialect } from './text-dialect.ts';
+import type { Traffic } from './traffic.ts';
 
 /** Makes what all connections share: the dialects, and what is counted and kept for all of them. */
 export function createContext(parts: ServerParts): ConnectionContext {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Random } from '../faults/random.ts';
-import type { Wire } from '../../src/server/connection.ts';
+import type { Wire } from '../../src/server/wire.ts';
 
 /** Unread bytes above which a write asks for `drain`, as a socket does. */
 const HIGH_WATER = 16 * 1024;

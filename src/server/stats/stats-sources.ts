@@ -7,7 +7,7 @@ import type { Quota } from '../../upkeep/quotas.ts';
 import type { SizeHistogram } from '../../upkeep/size-histogram.ts';
 import type { CrawlerSettings } from '../admin.ts';
 import type { ConnectionMemory } from '../connection-memory.ts';
-import type { Traffic } from '../connection.ts';
+import type { Traffic } from '../traffic.ts';
 import type { Session } from '../session.ts';
 import type { TlsCounts } from '../tls-accept.ts';
 
