@@ -1,6 +1,5 @@
 import type { Cache } from '../cache/cache.ts';
 import { type Command, Op } from '../cache/command.ts';
-import type { Want } from '../cache/residency.ts';
 import { Magic } from '../protocol/binary-header.ts';
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { NEED_MORE } from '../protocol/text-parser.ts';
@@ -10,6 +9,7 @@ import { COPIED_VALUE_BYTES } from '../store/tuning.ts';
 import type { ConnectionMemory, MemoryHolder } from './connection-memory.ts';
 import { type Dialect, FLUSH_BYTES } from './dialect.ts';
 import { gather, roomOf } from './gathered-input.ts';
+import { keysToLoad } from './look-ahead.ts';
 import type { ConnectionState, Session } from './session.ts';
 import type { Traffic } from './traffic.ts';
 import type { Wire } from './wire.ts';
@@ -23,12 +23,6 @@ const BACKLOG_BYTES = 256 * 1024;
 const UNSENT_BYTES = 1024 * 1024;
 /** Staged and uncommitted bytes, of all connections, above which writers wait even if nobody waits for a reply. */
 const PENDING_BYTES = 4 * 1024 * 1024;
-/** Keys that one look ahead loads together. */
-const LOOK_AHEAD_KEYS = 256;
-/** Keys being read for all connections above which nobody looks ahead: it would cost memory and make nothing quicker. */
-const LOADING_MAX = 1024;
-/** Longest value that is loaded ahead of its turn: all of them together may be thrown away again, if the client does not read. */
-const LOOK_AHEAD_VALUE_BYTES = 8 * 1024;
 /** Bytes of replies after which a connection leaves the turn to others, however fast its client reads. */
 const TURN_BYTES = 2 * 1024 * 1024;
 /** Values and data blocks above this are large: they wait when the memory for connections is used up. */
@@ -623,27 +617,10 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
 
   /** Loads the keys of a command that waits and of those that follow it in the input. */
   #load(dialect: Dialect, command: Command, bytes: Buffer, at: number, end: number): void {
-    const { cache } = this.#context;
-    const wants: Want[] = [];
-    const want = (bytes: Buffer, start: number, end: number, value: boolean, most: number): void => {
-      const hash = cache.residency.hash(bytes, start, end);
-      if (cache.residency.ram.find(hash, bytes, start, end) >= 0) return;
-      const key = bytes.toString('latin1', start, end);
-      if (cache.residency.besideRam(key, value) === undefined) wants.push({ key, value, most });
-    };
-    // The key that is needed now in any case.
-    const ahead = Math.max(1, Math.min(LOOK_AHEAD_KEYS, LOADING_MAX - cache.residency.loading));
-    const last = Math.min(command.keyCount, this.#answered + ahead);
-    const value = wantsValue(command.op) || joinsMeta(command);
-    for (let i = this.#answered; i < last; i++) {
-      const most = i === this.#answered ? Number.POSITIVE_INFINITY : LOOK_AHEAD_VALUE_BYTES;
-      want(command.buffer, command.keyStarts[i]!, command.keyEnds[i]!, value, most);
-    }
-    if (!this.#tooLarge && ahead > 1) {
-      dialect.peekKeys(bytes, at, end, ahead, (start, stop, op) => want(bytes, start, stop, wantsValue(op), LOOK_AHEAD_VALUE_BYTES));
-    }
+    const { residency } = this.#context.cache;
+    const wants = keysToLoad(residency, dialect, command, this.#answered, this.#tooLarge ? undefined : bytes.subarray(at, end));
     this.#waiting = 'load';
-    cache.residency.load(wants, (error) => {
+    residency.load(wants, (error) => {
       this.#waiting = 'nothing';
       if (this.#closed) return;
       if (error !== undefined) this.#failCommand(dialect, error);
@@ -876,16 +853,6 @@ function detach(dialect: Dialect, command: Command): Command {
 /** True for commands whose reply may be long and is no item. */
 function isBulky(op: Op): boolean {
   return op === Op.stats || op === Op.expire || op === Op.admin;
-}
-
-/** True for commands that may need the value there is, not only what is known of it; ms by its mode alone. */
-function wantsValue(op: Op): boolean {
-  return op <= Op.gats || (op >= Op.append && op <= Op.prepend) || op === Op.incr || op === Op.decr || op === Op.mg || op === Op.ma;
-}
-
-/** True for an ms that appends or prepends. */
-function joinsMeta({ op, meta }: Command): boolean {
-  return op === Op.ms && (meta.mode === 'append' || meta.mode === 'prepend');
 }
 
 /** Replaces the replies of mutations that could not be committed. */
