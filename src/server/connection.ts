@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import { COPIED_VALUE_BYTES } from '../store/tuning.ts';
 import type { ConnectionMemory, MemoryHolder } from './connection-memory.ts';
 import { type Dialect, FLUSH_BYTES } from './dialect.ts';
-import { gather, roomOf } from './gathered-input.ts';
+import { UnusedInput } from './gathered-input.ts';
 import { keysToLoad } from './look-ahead.ts';
 import type { ConnectionState, Session } from './session.ts';
 import type { Traffic } from './traffic.ts';
@@ -101,10 +101,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   readonly #context: ConnectionContext;
   /** Undefined until the first byte is there. */
   #dialect: Dialect | undefined;
-  /** Input not yet used, in memory of our own. */
-  #input: Buffer | undefined;
-  /** Memory with room for more behind the input. */
-  #inputRoom: ArrayBufferLike | undefined;
+  readonly #input = new UnusedInput();
   /** How much of the input was searched for a line end already. */
   #searched = 0;
   /** Bytes of a refused data block still to come. */
@@ -166,8 +163,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
       this.#closed = true;
-      this.#input = undefined;
-      this.#inputRoom = undefined;
+      this.#input.drop();
       this.#collecting = undefined;
       context.memory.leave(this);
       this.#account();
@@ -244,16 +240,16 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#context.traffic.bytesRead += length;
     this.#passedBytes += length;
     if (this.#waiting !== 'nothing' || this.#running) {
-      const view = bytes.subarray(0, length);
-      this.#input = this.#input === undefined ? Buffer.from(view) : this.#gather(this.#input, view);
+      this.#input.add(bytes.subarray(0, length));
       this.#readingPaused = this.#input.length > BACKLOG_BYTES || this.#context.memory.isShort;
       this.#account();
       return !this.#readingPaused;
     }
-    if (this.#input === undefined) this.#run(bytes, 0, length, false);
-    else {
-      const input = this.#gather(this.#input, bytes.subarray(0, length));
-      this.#input = undefined;
+    if (this.#input.length === 0) {
+      this.#run(bytes, 0, length, false);
+    } else {
+      this.#input.add(bytes.subarray(0, length));
+      const input = this.#input.take();
       this.#run(input, 0, input.length, true);
     }
     if (this.#waiting === 'nothing' && this.#incompleteBytes > LARGE_BYTES && this.#lacksRoom) {
@@ -299,12 +295,6 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#resume();
   }
 
-  #gather(input: Buffer, more: Buffer): Buffer {
-    const longer = gather(input, more, this.#inputRoom);
-    this.#inputRoom = roomOf(longer);
-    return longer;
-  }
-
   /** Goes on after a wait. */
   #resume(): void {
     if (this.#closed) return;
@@ -321,8 +311,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       this.#waiting = 'watch';
       return;
     }
-    const input = this.#input ?? Buffer.alloc(0);
-    this.#input = undefined;
+    const input = this.#input.take();
     this.#run(input, 0, input.length, true);
     if (this.#waiting !== 'nothing' || this.#closed) return;
     if (this.#readingPaused) {
@@ -486,8 +475,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
         if (this.#isValueBorrowed && this.#value !== undefined) this.#value = Buffer.from(this.#value);
         this.#isValueBorrowed = false;
       }
-      if (at < end && !this.#closing) this.#input = owned ? bytes.subarray(at, end) : Buffer.from(bytes.subarray(at, end));
-      else this.#inputRoom = undefined;
+      if (at < end && !this.#closing) this.#input.leave(bytes, at, end, owned);
+      else this.#input.drop();
     } catch (error) {
       context.onFault(this, error as Error);
       this.#socket.destroy();
@@ -500,7 +489,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
 
   /** Bytes of a data block or line that is still arriving. */
   get #incompleteBytes(): number {
-    return (this.#collecting?.filled ?? 0) + (this.#input?.length ?? 0);
+    return (this.#collecting?.filled ?? 0) + this.#input.length;
   }
 
   /** True while nothing large may be begun. */

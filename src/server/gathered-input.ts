@@ -2,6 +2,7 @@
 const ROOM_FROM = 4096;
 /** Most room that is left: what is read at once. */
 const ROOM_MAX = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Input of a connection that cannot be used yet, and what came behind it, as one buffer. `room` is the memory of an input
@@ -27,4 +28,50 @@ export function gather(input: Buffer, more: Buffer, room: ArrayBufferLike | unde
 /** The memory of an input that was gathered, if it is its alone. */
 export function roomOf(input: Buffer): ArrayBufferLike | undefined {
   return input.length < ROOM_FROM ? undefined : input.buffer;
+}
+
+/** What a connection has read and not used yet. */
+export class UnusedInput {
+  /** Undefined when there is none, never empty; memory of our own. */
+  #bytes: Buffer | undefined;
+  /** Memory with room for more behind the input. */
+  #room: ArrayBufferLike | undefined;
+
+  get length(): number {
+    return this.#bytes === undefined ? 0 : this.#bytes.length;
+  }
+
+  /** All of it, to be looked at; undefined when there is none. */
+  get bytes(): Buffer | undefined {
+    return this.#bytes;
+  }
+
+  /** Adds a copy of what was read. */
+  add(more: Buffer): void {
+    if (this.#bytes === undefined) {
+      this.#bytes = Buffer.from(more);
+      return;
+    }
+    this.#bytes = gather(this.#bytes, more, this.#room);
+    this.#room = roomOf(this.#bytes);
+  }
+
+  /** Hands all of it over. */
+  take(): Buffer {
+    const bytes = this.#bytes ?? NOTHING;
+    this.#bytes = undefined;
+    return bytes;
+  }
+
+  /** Keeps what was not used of some bytes; `owned`: they were taken from here, or else they are copied. */
+  leave(bytes: Buffer, start: number, end: number, owned: boolean): void {
+    const rest = bytes.subarray(start, end);
+    this.#bytes = owned ? rest : Buffer.from(rest);
+  }
+
+  /** Forgets all of it, and the memory that it lay in. */
+  drop(): void {
+    this.#bytes = undefined;
+    this.#room = undefined;
+  }
 }
