@@ -2,11 +2,11 @@ import type { Cache } from '../cache/cache.ts';
 import { type Command, Op } from '../cache/command.ts';
 import { Magic } from '../protocol/binary-header.ts';
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
-import { NEED_MORE } from '../protocol/text-parser.ts';
 import type { CommitWaiter } from '../store/commit-group.ts';
 import type { Store } from '../store/store.ts';
-import { COPIED_VALUE_BYTES } from '../store/tuning.ts';
+import { CommandReader } from './command-reader.ts';
 import type { ConnectionMemory, MemoryHolder } from './connection-memory.ts';
+import { CurrentCommand } from './current-command.ts';
 import { type Dialect, FLUSH_BYTES } from './dialect.ts';
 import { UnusedInput } from './gathered-input.ts';
 import { keysToLoad } from './look-ahead.ts';
@@ -14,8 +14,6 @@ import type { ConnectionState, Session } from './session.ts';
 import type { Traffic } from './traffic.ts';
 import type { Wire } from './wire.ts';
 
-const CR = 0x0d;
-const LF = 0x0a;
 const CRLF = Buffer.from('\r\n');
 /** Unread input above which a connection that waits is no longer read from. */
 const BACKLOG_BYTES = 256 * 1024;
@@ -72,14 +70,6 @@ export interface ConnectionContext {
   onFault(connection: Connection, error: Error): void;
 }
 
-/** A storage command whose data block is still arriving. */
-interface Collecting {
-  readonly command: Command;
-  /** The value and its CRLF. */
-  readonly block: Buffer;
-  filled: number;
-}
-
 /**
  * One client: bytes in, commands executed one after the other, replies out in the same order.
  *
@@ -102,21 +92,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   /** Undefined until the first byte is there. */
   #dialect: Dialect | undefined;
   readonly #input = new UnusedInput();
-  /** How much of the input was searched for a line end already. */
-  #searched = 0;
-  /** Bytes of a refused data block still to come. */
-  #skip = 0;
-  #collecting: Collecting | undefined;
-  /** A command that waits to be executed, or goes on, with its data block. */
-  #command: Command | undefined;
-  #value: Buffer | undefined;
-  /** The value is a view of what was read, and lasts only for this run. */
-  #isValueBorrowed = false;
-  #answered = 0;
-  /** True for a storage command that only waits to be refused. */
-  #tooLarge = false;
-  /** True once the command that is next has waited for room: then it is executed, and refused if there still is none. */
-  #hasWaited = false;
+  readonly #current = new CurrentCommand();
+  readonly #reader: CommandReader;
   #waiting: 'nothing' | 'load' | 'room' | 'commit' | 'drain' | 'later' | 'turn' | 'memory' | 'watch' = 'nothing';
   /** True once it is only there to receive log lines. */
   #watching = false;
@@ -155,6 +132,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.isLocal = origin.isLocal;
     this.#isEncrypted = origin.isEncrypted;
     this.#dialect = origin.dialect;
+    this.#reader = new CommandReader(this, this.#current, context.out);
     this.lastCommandAt = context.nowSeconds();
     socket.on('drain', () => this.#drained());
     socket.on('end', () => {
@@ -164,7 +142,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     socket.on('close', () => {
       this.#closed = true;
       this.#input.drop();
-      this.#collecting = undefined;
+      this.#reader.drop();
       context.memory.leave(this);
       this.#account();
       this.#onRoom?.();
@@ -178,13 +156,13 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     if (this.#running || this.#waiting === 'later') return 'conn_parse_cmd';
     if (this.#waiting === 'drain') return 'conn_write';
     if (this.#waiting !== 'nothing') return 'conn_waiting';
-    if (this.#collecting !== undefined) return 'conn_nread';
-    return this.#skip > 0 ? 'conn_swallow' : 'conn_new_cmd';
+    if (this.#reader.isCollecting) return 'conn_nread';
+    return this.#reader.isSkipping ? 'conn_swallow' : 'conn_new_cmd';
   }
 
   /** True when no command is under way and no reply unsent. */
   get isIdle(): boolean {
-    return this.#waiting === 'nothing' && !this.#running && (this.#closing || this.#collecting === undefined) && this.#socket.writableLength === 0;
+    return this.#waiting === 'nothing' && !this.#running && (this.#closing || !this.#reader.isCollecting) && this.#socket.writableLength === 0;
   }
 
   get isPipelined(): boolean {
@@ -230,7 +208,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
 
   /** True for a connection between commands. */
   get isBetweenCommands(): boolean {
-    return this.isIdle && this.#skip === 0 && this.#collecting === undefined;
+    return this.isIdle && !this.#reader.isSkipping && !this.#reader.isCollecting;
   }
 
   /** Takes what was read. Returns false when reading must pause. */
@@ -349,6 +327,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#dialect ??= this.#choose(bytes, start, end);
     let dialect = this.#dialect ?? context.text;
     let turns = context.requestsPerEvent;
+    const current = this.#current;
     this.#running = true;
     this.#turnBytes = 0;
     this.#setFetchLimit();
@@ -361,15 +340,15 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     let at = start;
     try {
       for (;;) {
-        if (this.#command === undefined) {
-          at = this.#next(dialect, bytes, at, end);
+        if (current.command === undefined) {
+          at = this.#reader.next(dialect, bytes, at, end);
           if (at < 0) {
             // Nothing complete: -1 - at is where the incomplete rest begins.
             at = -1 - at;
             break;
           }
         }
-        const command: Command | undefined = this.#command;
+        const { command } = current;
         if (command === undefined) continue;
         if (context.store.failure !== undefined && this.#dropFailed()) continue;
         if (isBulky(command.op) && this.#lacksRoom) {
@@ -377,14 +356,14 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
           if (this.#waiting === 'nothing') this.#waitForRoom();
           break;
         }
-        if (this.#value !== undefined && context.cache.holdForRoom !== undefined && this.#holdForRoom(this.#value.length)) break;
-        if (context.trace !== undefined && this.#answered === 0) context.trace(this, command);
+        if (current.value !== undefined && context.cache.holdForRoom !== undefined && this.#holdForRoom(current.value.length)) break;
+        if (context.trace !== undefined && current.answered === 0) context.trace(this, command);
         const before = out.length;
         let stagedNow = false;
-        if (this.#answered === 0) this.#serial++;
-        const step = this.#tooLarge
+        if (current.answered === 0) this.#serial++;
+        const step = current.isTooLarge
           ? dialect.refuseTooLarge(command, out)
-          : dialect.execute(command, this.#value, this.#answered, this, out);
+          : dialect.execute(command, current.value, current.answered, this, out);
         if (dialect.staged) {
           dialect.staged = false;
           staged = true;
@@ -392,15 +371,9 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
           this.#spans.push(before, out.length, this.#serial);
         }
         if (step === 'done' || step === 'authenticated') {
-          if (context.sample !== undefined && !this.#tooLarge) context.sample(command);
-          this.#command = undefined;
-          this.#value = undefined;
-          this.#hasWaited = false;
-          this.#answered = 0;
-          if (this.#tooLarge) {
-            this.#tooLarge = false;
-            this.#skip = command.length + dialect.trailer;
-          }
+          if (context.sample !== undefined && !current.isTooLarge) context.sample(command);
+          if (current.isTooLarge) this.#reader.skip(command.length + dialect.trailer);
+          current.done();
           if (step === 'authenticated') {
             this.authenticated = true;
             dialect = context.text;
@@ -417,14 +390,14 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
           staged = false;
           continue;
         }
-        this.#answered = dialect.answered;
+        current.answered = dialect.answered;
         if (step === 'close') {
           this.#closing = true;
           if (command.op === Op.refused) this.closeReason = 'error';
           break;
         }
         if (step === 'watch') {
-          this.#command = undefined;
+          current.done();
           this.#watching = true;
           at = end;
           this.#finish(staged);
@@ -470,11 +443,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
         this.#setFetchLimit();
       }
       if (this.#waiting === 'nothing' || this.#waiting === 'load' || this.#waiting === 'room' || this.#waiting === 'later') this.#finish(staged);
-      if (this.#command !== undefined) {
-        this.#command = detach(dialect, this.#command);
-        if (this.#isValueBorrowed && this.#value !== undefined) this.#value = Buffer.from(this.#value);
-        this.#isValueBorrowed = false;
-      }
+      current.keep(dialect);
       if (at < end && !this.#closing) this.#input.leave(bytes, at, end, owned);
       else this.#input.drop();
     } catch (error) {
@@ -489,7 +458,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
 
   /** Bytes of a data block or line that is still arriving. */
   get #incompleteBytes(): number {
-    return (this.#collecting?.filled ?? 0) + this.#input.length;
+    return this.#reader.collectedBytes + this.#input.length;
   }
 
   /** True while nothing large may be begun. */
@@ -523,80 +492,11 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       : (writableNeedDrain === true ? writableLength : 0) +
         this.#heldLength +
         this.#incompleteBytes +
-        (this.#value?.length ?? 0);
+        (this.#current.value?.length ?? 0);
     if (held === this.#heldBytes) return;
     const change = held - this.#heldBytes;
     this.#heldBytes = held;
     this.#context.memory.change(change);
-  }
-
-  /**
-   * Finds the next command and makes it `#command`, with its data block. Returns where the input goes on,
-   * or -1 - where it is incomplete.
-   */
-  #next(dialect: Dialect, bytes: Buffer, from: number, end: number): number {
-    let at = from;
-    if (this.#skip > 0) {
-      const skipped = Math.min(this.#skip, end - at);
-      this.#skip -= skipped;
-      at += skipped;
-    }
-    if (this.#collecting !== undefined) {
-      const { command, block } = this.#collecting;
-      const copied = Math.min(block.length - this.#collecting.filled, end - at);
-      bytes.copy(block, this.#collecting.filled, at, at + copied);
-      this.#collecting.filled += copied;
-      at += copied;
-      if (this.#collecting.filled < block.length) return -1 - at;
-      this.#collecting = undefined;
-      this.#take(dialect, command, block, 0, command.length, true);
-      return at;
-    }
-    if (at >= end) return -1 - at;
-    const used = dialect.parse(bytes, at, end, Math.max(at, from === 0 ? this.#searched : at), this);
-    if (used === NEED_MORE) {
-      this.#searched = end - at;
-      return -1 - at;
-    }
-    this.#searched = 0;
-    at += used;
-    const { command } = dialect;
-    if (command.op === Op.refused && !dialect.hasBlock(command)) {
-      this.#skip = command.skip;
-      this.#command = command;
-      return at;
-    }
-    if (!dialect.hasBlock(command)) {
-      this.#command = command;
-      return at;
-    }
-    if (dialect.isTooLarge(command)) {
-      this.#command = command;
-      this.#tooLarge = true;
-      return at;
-    }
-    const blockLength = command.length + dialect.trailer;
-    if (end - at >= blockLength) {
-      this.#take(dialect, command, bytes, at, at + command.length, false);
-      return at + blockLength;
-    }
-    const block = Buffer.allocUnsafeSlow(blockLength);
-    bytes.copy(block, 0, at, end);
-    this.#collecting = { command: detach(dialect, command), block, filled: end - at };
-    return -1 - end;
-  }
-
-  /** Takes a complete data block: makes its command the next, or refuses it when it does not end in its trailer. */
-  #take(dialect: Dialect, command: Command, bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (dialect.trailer === 0 || (bytes[end] === CR && bytes[end + 1] === LF)) {
-      this.#command = command;
-      // The store copies a small one anyway.
-      const mayBorrow = owned || end - start <= COPIED_VALUE_BYTES;
-      this.#value = mayBorrow ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end));
-      this.#isValueBorrowed = mayBorrow && !owned;
-    } else {
-      dialect.refuseBlock(command, this.#context.out);
-    }
   }
 
   #choose(bytes: Buffer, start: number, end: number): Dialect | undefined {
@@ -607,7 +507,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   /** Loads the keys of a command that waits and of those that follow it in the input. */
   #load(dialect: Dialect, command: Command, bytes: Buffer, at: number, end: number): void {
     const { residency } = this.#context.cache;
-    const wants = keysToLoad(residency, dialect, command, this.#answered, this.#tooLarge ? undefined : bytes.subarray(at, end));
+    const wants = keysToLoad(residency, dialect, command, this.#current.answered, this.#current.isTooLarge ? undefined : bytes.subarray(at, end));
     this.#waiting = 'load';
     residency.load(wants, (error) => {
       this.#waiting = 'nothing';
@@ -619,28 +519,24 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
 
   /** Has a store wait, once, while there is no room for its value and some is being made. False when it is not to wait. */
   #holdForRoom(bytes: number): boolean {
-    if (this.#hasWaited) return false;
+    if (this.#current.hasWaited) return false;
     const isHeld = this.#context.cache.holdForRoom?.(bytes, () => {
       this.#waiting = 'nothing';
       this.#resume();
     });
     if (isHeld !== true) return false;
-    this.#hasWaited = true;
+    this.#current.hasWaited = true;
     this.#waiting = 'room';
     return true;
   }
 
   /** Answers a command whose keys could not be read. */
   #failCommand(dialect: Dialect, error: Error): void {
-    const command = this.#command;
+    const { command, isTooLarge } = this.#current;
     this.#context.onFault(this, error);
-    this.#command = undefined;
-    this.#value = undefined;
-    this.#hasWaited = false;
-    this.#answered = 0;
+    this.#current.done();
     if (command === undefined) return;
-    if (this.#tooLarge) this.#skip = command.length + dialect.trailer;
-    this.#tooLarge = false;
+    if (isTooLarge) this.#reader.skip(command.length + dialect.trailer);
     this.#reply(dialect.readFailure(command));
   }
 
@@ -648,9 +544,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#waiting = 'later';
     const answer = (reply: Buffer): void => {
       this.#waiting = 'nothing';
-      this.#command = undefined;
-      this.#value = undefined;
-      this.#hasWaited = false;
+      this.#current.done();
       if (this.#closed) return;
       this.#reply(reply);
       // Many answers are there at once, and a pipeline of them would leave no turn to anybody else.
@@ -658,7 +552,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     };
     dialect.pending?.then(answer, (error: Error) => {
       this.#context.onFault(this, error);
-      answer(dialect.laterFailure(this.#command ?? command, error));
+      answer(dialect.laterFailure(this.#current.command ?? command, error));
     });
   }
 
@@ -681,7 +575,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
         return;
       }
       this.#waiting = 'nothing';
-      this.#command = undefined;
+      this.#current.done();
       this.#resume();
     };
     void pump();
@@ -781,9 +675,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
    */
   #dropFailed(): boolean {
     const spans = this.#heldSpans;
-    if (this.#answered === 0 || spans.at(-1) !== this.#serial || spans.at(-2)! <= spans.at(-3)!) return false;
-    this.#command = undefined;
-    this.#answered = 0;
+    if (this.#current.answered === 0 || spans.at(-1) !== this.#serial || spans.at(-2)! <= spans.at(-3)!) return false;
+    this.#current.done();
     return true;
   }
 
@@ -827,16 +720,6 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#passedBytes += bytes.length;
     this.#socket.write(bytes);
   }
-}
-
-/** Makes a command independent of its dialect and of the bytes it was parsed from. */
-function detach(dialect: Dialect, command: Command): Command {
-  if (command !== dialect.command) return command;
-  dialect.renew();
-  const first = command.keyStarts[0] ?? 0;
-  const last = command.keyCount === 0 ? first : (command.keyEnds[command.keyCount - 1] ?? first);
-  command.rebase(Buffer.from(command.buffer.subarray(first, last)), first);
-  return command;
 }
 
 /** True for commands whose reply may be long and is no item. */
