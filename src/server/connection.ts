@@ -10,17 +10,14 @@ import { CurrentCommand } from './current-command.ts';
 import { type Dialect, FLUSH_BYTES } from './dialect.ts';
 import { UnusedInput } from './gathered-input.ts';
 import { keysToLoad } from './look-ahead.ts';
+import { Replies } from './replies.ts';
+import { ReplySender } from './reply-sender.ts';
 import type { ConnectionState, Session } from './session.ts';
 import type { Traffic } from './traffic.ts';
 import type { Wire } from './wire.ts';
 
-const CRLF = Buffer.from('\r\n');
 /** Unread input above which a connection that waits is no longer read from. */
 const BACKLOG_BYTES = 256 * 1024;
-/** Unsent replies above which a connection executes nothing more until its client reads. */
-const UNSENT_BYTES = 1024 * 1024;
-/** Staged and uncommitted bytes, of all connections, above which writers wait even if nobody waits for a reply. */
-const PENDING_BYTES = 4 * 1024 * 1024;
 /** Bytes of replies after which a connection leaves the turn to others, however fast its client reads. */
 const TURN_BYTES = 2 * 1024 * 1024;
 /** Values and data blocks above this are large: they wait when the memory for connections is used up. */
@@ -94,19 +91,13 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   readonly #input = new UnusedInput();
   readonly #current = new CurrentCommand();
   readonly #reader: CommandReader;
+  readonly #sender: ReplySender;
+  readonly #replies: Replies;
   #waiting: 'nothing' | 'load' | 'room' | 'commit' | 'drain' | 'later' | 'turn' | 'memory' | 'watch' = 'nothing';
   /** True once it is only there to receive log lines. */
   #watching = false;
   /** Told when the client has read what a stream waits for, or is gone. */
   #onRoom: (() => void) | undefined;
-  /** Replies held back, in pieces of `#heldLength` bytes; large values among them are nobody's copies. */
-  #held: Buffer[] | undefined;
-  #heldLength = 0;
-  /** Where in them those lie that depend on the commit: start, end, number of the command. */
-  #heldSpans: number[] = [];
-  /** The last commit group that holds something of this connection. */
-  #stagedIn = 0;
-  #spans: number[] = [];
   /** Number of the command that runs. */
   #serial = 0;
   #running = false;
@@ -114,13 +105,9 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   #closing = false;
   /** No further input is taken; what came before is still answered. */
   #peerEnded = false;
-  #closed = false;
   /** What the common account of memory knows of. */
   #heldBytes = 0;
-  /** Bytes read, and bytes given to the socket. */
-  #passedBytes = 0;
-  /** Bytes of replies in this turn. */
-  #turnBytes = 0;
+  #readBytes = 0;
 
   constructor(socket: Wire, origin: Origin, context: ConnectionContext) {
     this.#socket = socket;
@@ -133,6 +120,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#isEncrypted = origin.isEncrypted;
     this.#dialect = origin.dialect;
     this.#reader = new CommandReader(this, this.#current, context.out);
+    this.#sender = new ReplySender(socket, context.traffic);
+    this.#replies = new Replies(context, this.#sender);
     this.lastCommandAt = context.nowSeconds();
     socket.on('drain', () => this.#drained());
     socket.on('end', () => {
@@ -140,7 +129,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      this.#closed = true;
+      this.#sender.isClosed = true;
       this.#input.drop();
       this.#reader.drop();
       context.memory.leave(this);
@@ -166,11 +155,11 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   }
 
   get isPipelined(): boolean {
-    return this.#held !== undefined || this.#context.out.length > 0;
+    return this.#replies.isPending;
   }
 
   get unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#sender.unsentBytes;
   }
 
   get heldBytes(): number {
@@ -178,7 +167,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   }
 
   get movedBytes(): number {
-    return this.#passedBytes - this.#socket.writableLength - (this.#socket._handle?.writeQueueSize ?? 0);
+    return this.#readBytes + this.#sender.takenBytes;
   }
 
   get isHeldUp(): boolean {
@@ -187,7 +176,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   }
 
   push(bytes: Buffer): void {
-    this.#send(bytes);
+    this.#sender.send(bytes);
     this.#account();
   }
 
@@ -201,7 +190,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   /** Ends the connection because it holds too much while memory is short. */
   evict(): void {
     this.closeReason = 'error';
-    this.#closed = true;
+    this.#sender.isClosed = true;
     this.#account();
     this.#socket.destroy();
   }
@@ -214,9 +203,9 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   /** Takes what was read. Returns false when reading must pause. */
   read(bytes: Buffer, length: number): boolean {
     // A watcher has nothing more to say.
-    if (this.#closed || this.#closing || this.#peerEnded || this.#watching) return true;
+    if (this.#sender.isClosed || this.#closing || this.#peerEnded || this.#watching) return true;
     this.#context.traffic.bytesRead += length;
-    this.#passedBytes += length;
+    this.#readBytes += length;
     if (this.#waiting !== 'nothing' || this.#running) {
       this.#input.add(bytes.subarray(0, length));
       this.#readingPaused = this.#input.length > BACKLOG_BYTES || this.#context.memory.isShort;
@@ -246,7 +235,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
 
   /** Ends the connection once its replies are sent. */
   close(): void {
-    if (this.#closing || this.#closed) return;
+    if (this.#closing || this.#sender.isClosed) return;
     this.#closing = true;
     if (this.#waiting === 'nothing' || this.#waiting === 'drain' || this.#waiting === 'watch' || this.#waiting === 'memory') this.#end();
   }
@@ -259,23 +248,14 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   /** The commit that the held replies waited for is done, or failed: then they become errors. */
   committed(error: Error | undefined): void {
     this.#waiting = 'nothing';
-    this.#stagedIn = 0;
     if (error !== undefined) this.#dropFailed();
-    const held = this.#held ?? [];
-    const spans = this.#heldSpans;
-    this.#held = undefined;
-    this.#heldLength = 0;
-    this.#heldSpans = [];
-    if (held.length > 1) this.#socket.cork();
-    if (error === undefined || this.#dialect === undefined) for (const bytes of held) this.#send(bytes);
-    else if (held.length > 0) this.#send(failReplies(this.#dialect, Buffer.concat(held), spans));
-    this.#socket.uncork();
+    this.#replies.settle(this.#dialect ?? this.#context.text, error);
     this.#resume();
   }
 
   /** Goes on after a wait. */
   #resume(): void {
-    if (this.#closed) return;
+    if (this.#sender.isClosed) return;
     if (this.#closing) {
       this.#end();
       return;
@@ -291,7 +271,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     }
     const input = this.#input.take();
     this.#run(input, 0, input.length, true);
-    if (this.#waiting !== 'nothing' || this.#closed) return;
+    if (this.#waiting !== 'nothing' || this.#sender.isClosed) return;
     if (this.#readingPaused) {
       this.#readingPaused = false;
       this.#socket.resume();
@@ -329,12 +309,11 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     let turns = context.requestsPerEvent;
     const current = this.#current;
     this.#running = true;
-    this.#turnBytes = 0;
+    this.#sender.turnBytes = 0;
     this.#setFetchLimit();
     context.turn(this);
     this.lastCommandAt = context.nowSeconds();
-    out.reset();
-    this.#spans = [];
+    this.#replies.begin();
     dialect.staged = false;
     let staged = false;
     let at = start;
@@ -368,7 +347,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
           dialect.staged = false;
           staged = true;
           stagedNow = true;
-          this.#spans.push(before, out.length, this.#serial);
+          this.#replies.depend(before, this.#serial);
         }
         if (step === 'done' || step === 'authenticated') {
           if (context.sample !== undefined && !current.isTooLarge) context.sample(command);
@@ -379,13 +358,13 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
             dialect = context.text;
             this.#dialect = dialect;
           }
-          if ((--turns <= 0 || this.#turnBytes > TURN_BYTES) && at < end) {
+          if ((--turns <= 0 || this.#sender.turnBytes > TURN_BYTES) && at < end) {
             context.traffic.yields++;
             this.#yield(staged);
             break;
           }
           // Who asks for no replies would otherwise stage all that has gathered while it waited.
-          if (out.length <= FLUSH_BYTES && !(stagedNow && context.store.pendingBytes > PENDING_BYTES)) continue;
+          if (out.length <= FLUSH_BYTES && !(stagedNow && this.#replies.isCrowded)) continue;
           if (!this.#flush(staged)) break;
           staged = false;
           continue;
@@ -416,16 +395,16 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
         if (step === 'flush') {
           if (!this.#flush(staged)) break;
           staged = false;
-        } else if (step === 'value' && this.#mustHold(staged)) {
-          this.#holdValue(dialect, stagedNow);
-          if (this.#heldLength > FLUSH_BYTES) {
+        } else if (step === 'value' && this.#replies.mustHold(staged)) {
+          this.#replies.holdValue(dialect, stagedNow);
+          if (this.#replies.heldBytes > FLUSH_BYTES) {
             if (!this.#flush(staged)) break;
             staged = false;
           }
         } else if (step === 'value') {
-          this.#sendValue(dialect);
+          this.#replies.sendValue(dialect);
           if (this.#mustDrain) {
-            this.#sendOut();
+            this.#replies.sendWritten();
             this.#waiting = 'drain';
             break;
           }
@@ -435,7 +414,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
           else this.#waitFor(dialect, command);
           break;
         }
-        if (this.#turnBytes > TURN_BYTES) {
+        if (this.#sender.turnBytes > TURN_BYTES) {
           context.traffic.yields++;
           this.#yield(staged);
           break;
@@ -468,8 +447,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
 
   /** True when nothing more may be executed before the client has read. */
   get #mustDrain(): boolean {
-    const { writableLength, writableNeedDrain } = this.#socket;
-    return writableLength > UNSENT_BYTES || (writableNeedDrain === true && this.#context.memory.isShort);
+    return this.#sender.mustDrain(this.#context.memory.isShort);
   }
 
   #setFetchLimit(): void {
@@ -486,11 +464,10 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   /** Tells the common account what is held here. */
   #account(): void {
     // Of what the socket holds only what its `drain` tells the end of.
-    const { writableLength, writableNeedDrain } = this.#socket;
-    const held = this.#closed
+    const held = this.#sender.isClosed
       ? 0
-      : (writableNeedDrain === true ? writableLength : 0) +
-        this.#heldLength +
+      : this.#sender.drainingBytes +
+        this.#replies.heldBytes +
         this.#incompleteBytes +
         (this.#current.value?.length ?? 0);
     if (held === this.#heldBytes) return;
@@ -511,7 +488,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#waiting = 'load';
     residency.load(wants, (error) => {
       this.#waiting = 'nothing';
-      if (this.#closed) return;
+      if (this.#sender.isClosed) return;
       if (error !== undefined) this.#failCommand(dialect, error);
       this.#resume();
     });
@@ -537,7 +514,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#current.done();
     if (command === undefined) return;
     if (isTooLarge) this.#reader.skip(command.length + dialect.trailer);
-    this.#reply(dialect.readFailure(command));
+    this.#replies.add(dialect.readFailure(command));
   }
 
   #waitFor(dialect: Dialect, command: Command): void {
@@ -545,8 +522,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     const answer = (reply: Buffer): void => {
       this.#waiting = 'nothing';
       this.#current.done();
-      if (this.#closed) return;
-      this.#reply(reply);
+      if (this.#sender.isClosed) return;
+      this.#replies.add(reply);
       // Many answers are there at once, and a pipeline of them would leave no turn to anybody else.
       this.#takeTurn();
     };
@@ -563,8 +540,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       try {
         for await (const chunk of stream ?? []) {
           // Also ends the stream: nobody is there to read it.
-          if (this.#closed) return;
-          this.#reply(chunk);
+          if (this.#sender.isClosed) return;
+          this.#replies.add(chunk);
           this.#account();
           if (this.#mustDrain) await this.#room();
         }
@@ -588,7 +565,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
         this.#onRoom = undefined;
         resolve();
       };
-      if (this.#closed) this.#onRoom();
+      if (this.#sender.isClosed) this.#onRoom();
     });
   }
 
@@ -608,65 +585,23 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
 
   /** Sends or holds back what was written at the end of a run. */
   #finish(staged: boolean): void {
-    const { out, store, ackFromMemory } = this.#context;
-    if (staged) this.#stagedIn = store.stagingGroup;
-    // Who asked for no reply waits only when too much is pending; but a later reply says that all before is done.
-    const crowded = staged && (store.pendingBytes > PENDING_BYTES || store.failure !== undefined);
-    if (!crowded && !(this.#mustWait && (this.#held !== undefined || (!ackFromMemory && out.length > 0)))) {
-      this.#sendOut();
-      if (this.#closing && this.#waiting === 'nothing') this.#end();
-      else if (this.#waiting === 'nothing' && this.#mustDrain) this.#waiting = 'drain';
-      return;
-    }
-    this.#holdBack();
-    if (this.#waiting === 'nothing') {
+    const isSent = this.#replies.finish(staged);
+    if (this.#waiting !== 'nothing') return;
+    if (!isSent) {
       this.#waiting = 'commit';
-      store.whenCommitted(this);
+      this.#context.store.whenCommitted(this);
+    } else if (this.#closing) {
+      this.#end();
+    } else if (this.#mustDrain) {
+      this.#waiting = 'drain';
     }
-  }
-
-  /** True while a reply may not be sent: replies are held back, or what was staged here is not committed. */
-  get #mustWait(): boolean {
-    return this.#held !== undefined || this.#stagedIn > this.#context.store.settledGroup;
-  }
-
-  /** True when what is replied now has to wait for a commit; `staged`: in this run something was staged. */
-  #mustHold(staged: boolean): boolean {
-    return this.#held !== undefined || (!this.#context.ackFromMemory && (staged || this.#mustWait));
   }
 
   /** In the middle of a run: sends what was written. False when the run must wait first. */
   #flush(staged: boolean): boolean {
     this.#finish(staged);
-    this.#context.out.reset();
-    this.#spans = [];
+    this.#replies.begin();
     return this.#waiting === 'nothing';
-  }
-
-  #holdBack(): void {
-    const { out } = this.#context;
-    const shift = this.#heldLength;
-    this.#hold(out.slice(0, out.length));
-    for (let i = 0; i + 2 < this.#spans.length; i += 3) {
-      this.#heldSpans.push(shift + this.#spans[i]!, shift + this.#spans[i + 1]!, this.#spans[i + 2]!);
-    }
-  }
-
-  /** Holds back what was written, and behind it the value of a step `value` as it is; `depends`: on the commit. */
-  #holdValue(dialect: Dialect, depends: boolean): void {
-    this.#holdBack();
-    this.#context.out.reset();
-    this.#spans = [];
-    this.#hold(dialect.takeValue());
-    if (dialect.trailer > 0) this.#hold(CRLF);
-    // The value belongs to the span that the command has begun.
-    if (depends) this.#heldSpans[this.#heldSpans.length - 2] = this.#heldLength;
-  }
-
-  #hold(bytes: Buffer): void {
-    this.#held ??= [];
-    if (bytes.length > 0) this.#held.push(bytes);
-    this.#heldLength += bytes.length;
   }
 
   /**
@@ -674,73 +609,13 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
    * back becomes an error line: that is the end of its reply. False when there is none.
    */
   #dropFailed(): boolean {
-    const spans = this.#heldSpans;
-    if (this.#current.answered === 0 || spans.at(-1) !== this.#serial || spans.at(-2)! <= spans.at(-3)!) return false;
+    if (this.#current.answered === 0 || !this.#replies.holdsPartOf(this.#serial)) return false;
     this.#current.done();
     return true;
-  }
-
-  #sendOut(): void {
-    const { out } = this.#context;
-    if (out.length === 0) return;
-    this.#context.traffic.bytesWritten += out.length;
-    this.#turnBytes += out.length;
-    this.#passedBytes += out.length;
-    if (this.#socket.writableLength > 0) {
-      this.#socket.write(out.slice(0, out.length));
-      return;
-    }
-    this.#socket.write(out.bytes.subarray(0, out.length));
-    // What the kernel did not take at once is still being sent from this memory.
-    if (this.#socket.writableLength > 0) out.abandon();
-  }
-
-  #sendValue(dialect: Dialect): void {
-    const { out } = this.#context;
-    this.#socket.cork();
-    this.#send(out.slice(0, out.length));
-    this.#send(dialect.takeValue());
-    out.reset();
-    if (dialect.trailer > 0) out.crlf();
-    this.#spans = [];
-    this.#socket.uncork();
-  }
-
-  /** Sends a reply that was made outside a run, behind those that are held back. */
-  #reply(bytes: Buffer): void {
-    if (bytes.length === 0) return;
-    if (this.#held === undefined) this.#send(bytes);
-    else this.#hold(bytes);
-  }
-
-  #send(bytes: Buffer): void {
-    if (this.#closed) return;
-    this.#context.traffic.bytesWritten += bytes.length;
-    this.#turnBytes += bytes.length;
-    this.#passedBytes += bytes.length;
-    this.#socket.write(bytes);
   }
 }
 
 /** True for commands whose reply may be long and is no item. */
 function isBulky(op: Op): boolean {
   return op === Op.stats || op === Op.expire || op === Op.admin;
-}
-
-/** Replaces the replies of mutations that could not be committed. */
-function failReplies(dialect: Dialect, held: Buffer, spans: readonly number[]): Buffer {
-  const parts: Buffer[] = [];
-  let at = 0;
-  // A reply written in several parts is replaced by one error.
-  let failed = 0;
-  for (let i = 0; i + 2 < spans.length; i += 3) {
-    parts.push(held.subarray(at, spans[i]));
-    if (spans[i + 1]! > spans[i]! && spans[i + 2] !== failed) {
-      parts.push(dialect.writeFailure(held.subarray(spans[i], spans[i + 1])));
-      failed = spans[i + 2]!;
-    }
-    at = spans[i + 1]!;
-  }
-  parts.push(held.subarray(at));
-  return Buffer.concat(parts);
 }
