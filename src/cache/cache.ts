@@ -3,6 +3,7 @@ import { BASE64_KEY, casOf, type Item, itemOf, type U64 } from '../item.ts';
 import type { AccessTable } from '../ram/access-table.ts';
 import type { Store } from '../store/store.ts';
 import { ttlShift } from '../store/ttl-bucket.ts';
+import { COPIED_VALUE_BYTES, STEP_BYTES } from '../store/tuning.ts';
 import { addDelta } from './add-delta.ts';
 import { Op } from './command.ts';
 import { type Counters, newCounters } from './counters.ts';
@@ -243,12 +244,11 @@ export class Cache {
     let expiresAt: number | undefined;
     let size = value.length;
     if (outcome === 'stored' && joins && live !== undefined) {
-      const joined = joinValues(op, live, value);
-      if (this.isTooLarge(key.end - key.start, live.flags, joined.length)) outcome = 'not_stored';
+      if (this.isTooLarge(key.end - key.start, live.flags, live.length + value.length)) outcome = 'not_stored';
       else {
-        this.put(found, key, { ...live, storedAt: now, bits: live.bits & BASE64_KEY, chosenCas: undefined, value: joined });
+        this.join(found, key, live, op, value, undefined);
         ({ expiresAt } = live);
-        size = joined.length;
+        size = live.length + value.length;
       }
     } else if (outcome === 'stored') {
       this.put(found, key, this.newItem(now, flags, exptime, value));
@@ -450,14 +450,35 @@ export class Cache {
    * stays as fetched as it was.
    */
   put(found: Found, key: KeyRange, item: Item, isRecount = false): void {
+    const offered = this.#renewed(found, item, item.value!.length, isRecount);
+    const stored = this.#store.put(found.text, found.old, offered);
+    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored);
+  }
+
+  /** Stores a value joined to that of the live item that was looked up, with a new cas unique and, perhaps, one that the client chose. */
+  join(found: Found, key: KeyRange, live: Item, op: typeof Op.append | typeof Op.prepend, value: Buffer, chosenCas: U64 | undefined): void {
+    const item: Item = { ...live, storedAt: found.now, bits: live.bits & BASE64_KEY, chosenCas };
+    const length = live.length + value.length;
+    if (length <= STEP_BYTES) {
+      this.put(found, key, { ...item, value: joinValues(op, live, value) });
+      return;
+    }
+    // To put a large value together would take long: it goes to the disk in its two pieces.
+    const present = found.inRam ? Buffer.from(live.value!) : live.value!;
+    const offered = value.length <= COPIED_VALUE_BYTES ? Buffer.from(value) : value;
+    const renewed = this.#renewed(found, { ...item, value: undefined }, length, false);
+    const stored = this.#store.putJoined(found.text, found.old, renewed, op === Op.append ? [present, offered] : [offered, present]);
+    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored);
+  }
+
+  /** An item as it is to be stored, with a new cas unique. */
+  #renewed(found: Found, item: Item, length: number, isRecount: boolean): Item {
     const cas = this.#store.nextCas();
     this.storedCas = this.#showsCas ? (item.chosenCas ?? cas) : 0;
     if (!isRecount) this.access.forget(found.hash);
     const { flags, storedAt, ttlShift, bits, chosenCas, value } = item;
     const expiresAt = item.expiresAt === AT_ONCE ? found.now : item.expiresAt;
-    const offered = itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, value!.length, value, undefined);
-    const stored = this.#store.put(found.text, found.old, offered);
-    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored);
+    return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, undefined);
   }
 
   /** Deletes what is stored under a key that was looked up. */
@@ -471,7 +492,8 @@ export class Cache {
     const { ram } = this.residency;
     const slot = ram.find(found.hash, key.buffer, key.start, key.end);
     // A value that is a view of the RAM tier must be copied: it waits for its commit outside.
-    const value = live.place === undefined && live.value !== undefined ? Buffer.from(live.value) : undefined;
+    const present = live.place === undefined ? live.value : undefined;
+    const value = present !== undefined && found.inRam ? Buffer.from(present) : present;
     const item = this.#store.restate(found.text, live, { ...changed, value });
     const staysInRam = slot >= 0 && item.chosenCas === undefined && item.cas === live.cas;
     if (staysInRam) {

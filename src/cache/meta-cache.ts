@@ -6,7 +6,7 @@ import { Op } from './command.ts';
 import { AT_ONCE, expiryOf, NEVER } from './exptime.ts';
 import { ttlShift } from '../store/ttl-bucket.ts';
 import type { StoreWord } from './observer.ts';
-import { joinValues, type StoreOutcome, storeWord } from './store-item.ts';
+import { type StoreOutcome, storeWord } from './store-item.ts';
 
 /** What the steps N R T t of a command made of a time to live. */
 interface Walk {
@@ -283,11 +283,14 @@ export class MetaCache {
       return this.#put(found, key, { ...fresh, flags, ...expiryFields(expiryOf(meta.vivify, now), now) }, fields, word);
     }
     if (this.#isOther(live, meta)) return 'exists';
-    const joined = joinValues(meta.mode === 'append' ? Op.append : Op.prepend, live, fresh.value!);
-    if (this.#cache.isTooLarge(key.end - key.start, live.flags, joined.length)) return 'not_stored';
-    fields.size = joined.length;
-    const bits = live.bits & BASE64_KEY;
-    this.#put(found, key, { ...live, storedAt: now, bits, chosenCas: meta.newCas, value: joined }, fields, word);
+    const cache = this.#cache;
+    const length = live.length + fresh.length;
+    if (cache.isTooLarge(key.end - key.start, live.flags, length)) return 'not_stored';
+    this.staged = true;
+    cache.join(found, key, live, meta.mode === 'append' ? Op.append : Op.prepend, fresh.value!, meta.newCas);
+    if (cache.observer !== undefined) cache.tellStored(key, 'stored', word, live.expiresAt, now, length);
+    fields.size = length;
+    fields.cas = cache.storedCas;
     // k shows the key as this request sent it.
     fields.base64Key = meta.base64;
     return 'stored';

@@ -1,8 +1,12 @@
 import type { Clock } from '../clock.ts';
 import type { Item } from '../item.ts';
+import { STEP_BYTES } from './tuning.ts';
 
 /** Bytes counted for an item besides key and value: what Node takes for it was 500 to 600 (docs/expiry.md). */
 const ITEM_BYTES = 512;
+
+/** Bytes that may be kept alive for the sake of a large value beside it. */
+const SPARE_BYTES = 4096;
 
 /** Which items stay in memory, and how many. */
 export interface EphemeralOptions {
@@ -68,17 +72,17 @@ export class EphemeralItems {
     return expiresAt !== 0 && expiresAt - now <= this.#options.seconds;
   }
 
-  /** Keeps an item, with a copy of its value; undefined, and what was here of the key is gone, when there is no room. */
+  /**
+   * Keeps an item, with a copy of its value, or a large one that has its memory to itself as it is: that must never change.
+   * Undefined, and what was here of the key is gone, when there is no room.
+   */
   put(key: string, item: Item): Item | undefined {
     this.delete(key);
     if (this.#bytes + sizeOf(key, item) > this.#options.limitBytes) {
       this.counts.overflows++;
       return undefined;
     }
-    // Memory of its own: a view would keep alive all that it is a view of.
-    const value = Buffer.allocUnsafeSlow(item.length);
-    value.set(item.value!);
-    const kept: Item = { ...item, value, place: undefined };
+    const kept: Item = { ...item, value: withOwnMemory(item.value!), place: undefined };
     this.counts.stored++;
     this.#add(key, kept);
     return kept;
@@ -230,6 +234,15 @@ export class EphemeralWalk {
   end(): void {
     this.#end();
   }
+}
+
+/** A value that keeps nothing alive but itself: a view would keep all that it is a view of. */
+function withOwnMemory(value: Buffer): Buffer {
+  // To copy a large one would hold everybody up, and mostly it is but for the end of its line what was received.
+  if (value.length > STEP_BYTES && value.buffer.byteLength - value.length <= SPARE_BYTES) return value;
+  const own = Buffer.allocUnsafeSlow(value.length);
+  own.set(value);
+  return own;
 }
 
 function sizeOf(key: string, item: Item): number {

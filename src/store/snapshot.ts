@@ -2,7 +2,7 @@ import type { Item } from '../item.ts';
 import { itemPages, type LevelSnapshot, type RowItem } from './item-pages.ts';
 import type { Level } from './row-batch.ts';
 import type { ValueLog } from './value-log.ts';
-import { valueOfRecord } from './value-record.ts';
+import { checkedValueOf } from './value-record.ts';
 
 /**
  * A store as it was at one moment, read while writes go on. While it is open no value segment of that moment is
@@ -32,7 +32,7 @@ export class StoreSnapshot {
   async readValue(key: string, item: Item): Promise<Buffer | undefined> {
     if (item.place === undefined) return item.value;
     const record = await this.#values.read(item.place);
-    return record === undefined ? undefined : valueOfRecord(record, key);
+    return record === undefined ? undefined : await checkedValueOf(record, key);
   }
 
   async close(): Promise<void> {

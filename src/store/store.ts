@@ -26,11 +26,12 @@ import { SegmentTable } from './segment-table.ts';
 import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from './state-row.ts';
+import { joinInSteps } from './steps.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
-import { BLOCK_BYTES, COMPRESSION, COPIED_VALUE_BYTES, INLINE_MAX, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
+import { BLOCK_BYTES, COMPRESSION, COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
 import { type RecordWrite, SEGMENT_BYTES, ValueLog } from './value-log.ts';
 import { fillSeconds, KINDS, valueKind } from './value-kind.ts';
-import { unusedHead, valueOfRecord, writeRecord } from './value-record.ts';
+import { checkedValueOf, sumInSteps, unusedHead, valueOfRecord, writeRecord, writeUnsummed } from './value-record.ts';
 
 /**
  * How far the cas unique jumps at each start: over all that an unfinished run may have shown to a
@@ -62,6 +63,9 @@ const SCAN_BYTES = 128 * 1024;
 /** Bytes of an item's row besides key and value, and of a row with a key of usual length whose value lies in the value log. */
 const INLINE_ROW_BYTES = 27;
 const GUESSED_ROW_BYTES = 71;
+
+/** Of a record that lies in one piece. */
+const NO_REST: readonly Buffer[] = [];
 
 /** Bytes that parts of LevelDB take on disk, about. */
 export interface LevelUse {
@@ -279,7 +283,8 @@ export class Store {
   /**
    * Stages a new value, or keeps it in memory alone. `old` is what the key has now. Returns the item as it will be
    * stored, its place assigned.
-   * REQUIRES: the item has its value, and one of more than COPIED_VALUE_BYTES does not change until it is committed.
+   * REQUIRES: the item has its value, and one of more than COPIED_VALUE_BYTES does not change until it is committed, or ever
+   * if it is kept in memory alone.
    */
   put(key: string, old: Item | undefined, item: Item): Item {
     this.#state.totalItems++;
@@ -297,6 +302,17 @@ export class Store {
     }
     this.ephemeral.delete(key);
     return this.#putOnDisk(key, isOnDisk ? old : undefined, item);
+  }
+
+  /**
+   * The same for a large value in two pieces, neither of which may change until it is committed: it is never put
+   * together for that. The item that is returned is without its value, and so is `item`; it always goes to the disk.
+   * REQUIRES: the value is longer than STEP_BYTES
+   */
+  putJoined(key: string, old: Item | undefined, item: Item, pieces: readonly [Buffer, Buffer]): Item {
+    this.#state.totalItems++;
+    const wasInMemory = this.ephemeral?.delete(key) === true;
+    return this.#putOnDisk(key, wasInMemory ? undefined : old, item, pieces);
   }
 
   /**
@@ -328,7 +344,7 @@ export class Store {
     this.#segments.add(place.segment, record.length, old.expiresAt);
     const isCopied = old.length <= COPIED_VALUE_BYTES;
     const head = record.length - old.length;
-    this.#staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: undefined } : { place, bytes: record.subarray(0, head), rest: record.subarray(head) });
+    this.#staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
     if (isKept) this.#kept.add(place.segment);
     const item = withValue(old, undefined, place);
     this.#stage(key, old, item);
@@ -413,10 +429,12 @@ export class Store {
     if (item.place === undefined) return undefined;
     const waiting = this.#staged.records.get(key) ?? this.#inFlight?.records.get(key);
     if (waiting !== undefined && waiting.place.segment === item.place.segment && waiting.place.offset === item.place.offset) {
-      return waiting.rest ?? waiting.bytes.subarray(RECORD_HEAD_BYTES + key.length);
+      const [first, ...more] = waiting.rest;
+      if (first === undefined) return waiting.bytes.subarray(RECORD_HEAD_BYTES + key.length);
+      return more.length === 0 ? first : await joinInSteps(waiting.rest);
     }
     const record = await this.#values.read(item.place);
-    const value = record === undefined ? undefined : valueOfRecord(record, key);
+    const value = record === undefined ? undefined : await checkedValueOf(record, key);
     if (value === undefined) this.#damaged(`value segment ${item.place.segment}, offset ${item.place.offset}`);
     return value;
   }
@@ -784,17 +802,19 @@ export class Store {
     return quotas;
   }
 
-  /** Gives a value a place in the value log, and stages its record. */
-  #putRecord(key: string, item: Item, kind: number): Item & { readonly place: Place } {
-    const value = item.value!;
+  /** Gives a value a place in the value log, and stages its record; `pieces`: the value, where the item is without it. */
+  #putRecord(key: string, item: Item, kind: number, pieces?: readonly Buffer[]): Item & { readonly place: Place } {
     const size = RECORD_HEAD_BYTES + key.length + item.length;
     const place = this.#reserve(kind, size);
     this.#segments.add(place.segment, size, item.expiresAt);
     const isCopied = item.length <= COPIED_VALUE_BYTES;
     const bytes = isCopied ? this.#slab.take(size) : Buffer.allocUnsafe(size - item.length);
-    writeRecord(bytes, key, item);
-    this.#staged.records.set(key, { place, bytes, rest: isCopied ? undefined : value });
-    return withValue(item, isCopied ? bytes.subarray(size - item.length) : value, place);
+    // The checksum of a large value is left to the commit, which has time.
+    const isSummed = item.length <= STEP_BYTES;
+    if (isSummed) writeRecord(bytes, key, item);
+    else writeUnsummed(bytes, key, item);
+    this.#staged.records.set(key, { place, bytes, rest: isCopied ? NO_REST : (pieces ?? [item.value!]), isSummed });
+    return withValue(item, isCopied ? bytes.subarray(size - item.length) : item.value, place);
   }
 
   #copied(value: Buffer): Buffer {
@@ -803,10 +823,10 @@ export class Store {
     return copy;
   }
 
-  #putOnDisk(key: string, old: Item | undefined, item: Item): Item {
+  #putOnDisk(key: string, old: Item | undefined, item: Item, pieces?: readonly Buffer[]): Item {
     this.#storedAt = item.storedAt;
     this.#staged.dropRecord(key);
-    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt)) : withValue(item, this.#copied(item.value!), undefined);
+    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt), pieces) : withValue(item, this.#copied(item.value!), undefined);
     this.#stage(key, old, stored);
     return stored;
   }
@@ -984,9 +1004,10 @@ export class Store {
     batch.put(STATE_KEY, encodeState(this.#state));
     if (group.records.size > 0 || group.unused.length > 0) {
       const records = [...group.records.values(), ...unusedRecords(group.unused)].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
+      for (const { bytes, rest, isSummed } of records) if (!isSummed) await sumInSteps(bytes, rest);
       await this.#values.write(records);
       if (this.#options.syncEveryBatch) await this.#values.sync();
-      for (const { bytes, rest } of records) this.commits.valueBytes += bytes.length + (rest?.length ?? 0);
+      for (const { place, bytes, rest } of records) this.commits.valueBytes += rest.length > 0 ? place.size : bytes.length;
     }
     await batch.write(this.#options.syncEveryBatch);
     this.#casOnDisk = cas;
@@ -1097,7 +1118,7 @@ function unusedRecords(places: readonly Place[]): RecordWrite[] {
       runs.push(place);
     }
   }
-  return runs.map((place) => ({ place, bytes: unusedHead(place.size), rest: undefined }));
+  return runs.map((place) => ({ place, bytes: unusedHead(place.size), rest: NO_REST, isSummed: true }));
 }
 
 function dueKeyOf(id: string): Buffer {

@@ -33,8 +33,10 @@ export interface RecordWrite {
   readonly place: Place;
   /** The record, or its beginning. */
   readonly bytes: Buffer;
-  /** What follows it, if that lies elsewhere. */
-  readonly rest: Buffer | undefined;
+  /** What follows it, if that lies elsewhere: two pieces at most. */
+  readonly rest: readonly Buffer[];
+  /** False when its checksum is not yet in its head. */
+  readonly isSummed: boolean;
 }
 
 /** What the value log has on disk. */
@@ -333,7 +335,7 @@ export class ValueLog {
           run = new Run(place.offset);
         }
         run.add(bytes);
-        if (rest !== undefined) run.add(rest);
+        for (const piece of rest) run.add(piece);
       }
       await this.#writeRun(segment, run);
     } finally {
@@ -417,7 +419,7 @@ class Run {
 
   /** True when another record may not fit into one writev. */
   get isFull(): boolean {
-    return this.#pieces.length + 3 > IOV_MAX;
+    return this.#pieces.length + 4 > IOV_MAX;
   }
 
   add(bytes: Buffer): void {

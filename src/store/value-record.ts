@@ -1,6 +1,8 @@
 import type { Item } from '../item.ts';
 import { crc32 } from './crc32.ts';
+import { crc32InSteps } from './crc32-steps.ts';
 import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
+import { STEP_BYTES } from './tuning.ts';
 
 /*
  * A record of the value log, little endian:
@@ -16,13 +18,7 @@ import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
 export function writeRecord(record: Buffer, key: string, item: Item): void {
   const at = RECORD_HEAD_BYTES + key.length;
   const value = item.value!;
-  record.writeUInt32LE(key.length, 4);
-  record.writeUInt32LE(item.length, 8);
-  record.writeUInt32LE(item.flags, 12);
-  record.writeUInt32LE(item.expiresAt, 16);
-  record.writeUInt32LE(item.storedAt, 20);
-  writeU53(record, 24, item.cas);
-  record.write(key, RECORD_HEAD_BYTES, 'latin1');
+  writeUnsummed(record, key, item);
   let crc: number;
   if (record.length > at) {
     value.copy(record, at);
@@ -31,6 +27,22 @@ export function writeRecord(record: Buffer, key: string, item: Item): void {
     crc = crc32(value, 0, value.length, crc32(record, 4, at));
   }
   record.writeUInt32LE(crc, 0);
+}
+
+/** Writes head and key of a record whose crc is to be set by `sumInSteps`. */
+export function writeUnsummed(head: Buffer, key: string, item: Item): void {
+  head.writeUInt32LE(key.length, 4);
+  head.writeUInt32LE(item.length, 8);
+  head.writeUInt32LE(item.flags, 12);
+  head.writeUInt32LE(item.expiresAt, 16);
+  head.writeUInt32LE(item.storedAt, 20);
+  writeU53(head, 24, item.cas);
+  head.write(key, RECORD_HEAD_BYTES, 'latin1');
+}
+
+/** Sets the crc in a head that `writeUnsummed` wrote, over the value's pieces too. For large values. */
+export async function sumInSteps(head: Buffer, value: readonly Buffer[]): Promise<void> {
+  head.writeUInt32LE(await crc32InSteps(value, crc32(head, 4, head.length)), 0);
 }
 
 /**
@@ -46,12 +58,26 @@ export function unusedHead(size: number): Buffer {
 
 /** The value in a record, as a view; undefined when it is damaged or of another key. */
 export function valueOfRecord(record: Buffer, key: string): Buffer | undefined {
+  if (!isRecordOf(record, key) || record.readUInt32LE(0) !== crc32(record, 4, record.length)) return undefined;
+  return record.subarray(RECORD_HEAD_BYTES + key.length);
+}
+
+/** The same for a value of any length: a large one is checked in steps. */
+export async function checkedValueOf(record: Buffer, key: string): Promise<Buffer | undefined> {
+  if (record.length <= STEP_BYTES) return valueOfRecord(record, key);
+  if (!isRecordOf(record, key) || record.readUInt32LE(0) !== (await crc32InSteps([record.subarray(4)]))) return undefined;
+  return record.subarray(RECORD_HEAD_BYTES + key.length);
+}
+
+/** True when a record has the length that it says, and a key. */
+function isRecordOf(record: Buffer, key: string): boolean {
   const at = RECORD_HEAD_BYTES + key.length;
-  if (record.length < at || record.readUInt32LE(4) !== key.length) return undefined;
-  if (record.length !== at + record.readUInt32LE(8)) return undefined;
-  if (record.readUInt32LE(0) !== crc32(record, 4, record.length)) return undefined;
-  if (record.toString('latin1', RECORD_HEAD_BYTES, at) !== key) return undefined;
-  return record.subarray(at);
+  return (
+    record.length >= at &&
+    record.readUInt32LE(4) === key.length &&
+    record.length === at + record.readUInt32LE(8) &&
+    record.toString('latin1', RECORD_HEAD_BYTES, at) === key
+  );
 }
 
 /** Bytes of the record that begins at `at`, as its head says; 0 where no record can be. */

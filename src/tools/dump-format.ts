@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { BASE64_KEY, type Item, STALE, type U64, WIN_SENT } from '../item.ts';
 import { encodeUriText } from '../protocol/uri-key.ts';
+import { crc32InSteps } from '../store/crc32-steps.ts';
 
 /*
  * A dump (docs/operations.md):
@@ -64,13 +65,29 @@ export class DumpEncoder {
   }
 
   item(key: string, item: Item, value: Buffer): void {
+    const line = this.#line(key, item, value.length);
+    this.#value(key, value, crc32(value, crc32(line)));
+  }
+
+  /** The same in steps of the event loop, for a large value. Nothing else may be written before it resolves. */
+  async largeItem(key: string, item: Item, value: Buffer): Promise<void> {
+    const line = this.#line(key, item, value.length);
+    this.#value(key, value, await crc32InSteps([value], crc32(line)));
+  }
+
+  /** Writes an item's line up to its crc, and returns it as a view. */
+  #line(key: string, item: Item, length: number): Buffer {
     const bits = BIT_LETTERS.map(([bit, letter]) => ((item.bits & bit) === 0 ? '' : letter)).join('') || '-';
     this.#room(DUMP_LINE_MAX);
     const start = this.#end;
     this.#text(
-      `ITEM ${encodeUriText(key)} ${item.flags} ${item.expiresAt} ${item.storedAt} ${item.cas} ${item.chosenCas ?? '-'} ${bits} ${value.length}`,
+      `ITEM ${encodeUriText(key)} ${item.flags} ${item.expiresAt} ${item.storedAt} ${item.cas} ${item.chosenCas ?? '-'} ${bits} ${length}`,
     );
-    const crc = crc32(value, crc32(this.#chunk.subarray(start, this.#end)));
+    return this.#chunk.subarray(start, this.#end);
+  }
+
+  /** Ends the line, and writes the value. */
+  #value(key: string, value: Buffer, crc: number): void {
     this.#text(` ${crc.toString(16).padStart(8, '0')}\n`);
     if (value.length < UNCOPIED_BYTES) {
       this.#room(value.length);

@@ -1,5 +1,6 @@
 import type { Item } from '../item.ts';
 import type { RowItem } from '../store/item-pages.ts';
+import { STEP_BYTES } from '../store/tuning.ts';
 import { DumpEncoder } from './dump-format.ts';
 
 /** Values read at once at most. */
@@ -32,11 +33,12 @@ export async function* dumpItems(source: DumpSource, { prefix, now, flushCas }: 
   for await (const page of source.pages(prefix)) {
     for (const group of groupsOf(page.filter(({ item }) => item === undefined || isLive(item, now, flushCas)))) {
       const values = await Promise.all(group.map(async ({ key, item }) => (item === undefined ? undefined : source.readValue(key, item))));
-      group.forEach(({ key, item }, i) => {
+      for (const [i, { key, item }] of group.entries()) {
         const value = values[i];
         if (item === undefined || value === undefined) encoder.lose(key);
+        else if (value.length > STEP_BYTES) await encoder.largeItem(key, item, value);
         else encoder.item(key, item, value);
-      });
+      }
       yield* encoder.take();
       await source.afterReads?.();
     }

@@ -1,8 +1,7 @@
 import type { ReadSketch } from '../ram/read-sketch.ts';
-import { valueOfRecord } from '../store/value-record.ts';
 import { bytesOf, type DiskBudget } from './disk-budget.ts';
 import { addReport, type EvictReport, giveUp, type GiveUpDeps, isAlive, nothingGivenUp } from './give-up.ts';
-import { recordsOf } from './segment-walk.ts';
+import { isWhole, recordsOf } from './segment-walk.ts';
 
 /** Rows that the hand looks at in one step. */
 const STEP_ROWS = 256;
@@ -200,12 +199,13 @@ export class Evictor {
         records.map(({ key }) => key),
         () => {
           const now = cache.now();
-          for (const { key, offset, record } of records) {
+          for (const walked of records) {
+            const { key, offset, record } = walked;
             const item = residency.currentOf(key);
             if (item?.place?.segment !== id || item.place.offset !== offset) continue;
             report.scanned++;
             const isHot = isAlive(item, now, store) && left >= record.length && sketch.take(residency.hashOf(key));
-            if (!isHot || valueOfRecord(record, key) === undefined) {
+            if (!isHot || !isWhole(walked)) {
               giveUp(this.#deps, key, item, now, report);
               continue;
             }

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Residency } from '../cache/residency.ts';
 import type { Store } from '../store/store.ts';
-import { valueOfRecord } from '../store/value-record.ts';
 import { RestWatch } from './rest-watch.ts';
-import { recordsOf } from './segment-walk.ts';
+import { isWhole, recordsOf } from './segment-walk.ts';
 
 /**
  * A segment is rewritten when at least this share of it is dead: a quarter of a byte copied for each gained. Less dead ones go on
@@ -142,10 +141,11 @@ export class ValueCollector {
       await this.#residency.withKnown(
         records.map(({ key }) => key),
         () => {
-          for (const { key, offset, record } of records) {
+          for (const walked of records) {
+            const { key, offset, record } = walked;
             const item = this.#residency.currentOf(key);
             if (item?.place?.segment !== id || item.place.offset !== offset) continue;
-            if (valueOfRecord(record, key) === undefined) continue;
+            if (!isWhole(walked)) continue;
             this.#residency.moved(key, this.#store.relocate(key, item, record));
             this.done.bytes += record.length;
           }

@@ -53,6 +53,11 @@ export class RawClient {
     return new RawClient(socket);
   }
 
+  /** The same on a connection that is made already. */
+  static over(socket: Socket): RawClient {
+    return new RawClient(socket);
+  }
+
   /** What was received and not yet taken. */
   get received(): Buffer {
     if (this.#chunks.length > 0) {
@@ -71,10 +76,13 @@ export class RawClient {
   }
 
   /** Takes as many bytes, fewer if the connection ends. Stops early where `mismatch` says so. */
-  async take(length: number, mismatch: (bytes: Buffer) => boolean = () => false): Promise<Buffer> {
+  async take(length: number, mismatch?: (bytes: Buffer) => boolean): Promise<Buffer> {
     const bytes = await this.#wait(() => {
+      // A large value would be put together anew with each piece of it.
+      const there = this.#chunks.reduce((sum, chunk) => sum + chunk.length, this.#received.length);
+      if (there < length && mismatch === undefined) return -1;
       const { received } = this;
-      return received.length >= length || mismatch(received) ? received.length : -1;
+      return received.length >= length || mismatch?.(received) === true ? received.length : -1;
     }, `${length} bytes`);
     return this.#cut(Math.min(bytes, length));
   }

@@ -1,0 +1,33 @@
+import { STEP_BYTES } from './tuning.ts';
+
+/** Who waits for a step, first come first. */
+const waiting: (() => void)[] = [];
+
+/**
+ * Resolves when a step of work on a large value may be done: one in each turn of the event loop, whoever asks, so that
+ * others wait for no more than that however many large values are worked on.
+ */
+export function nextStep(): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.push(resolve);
+    if (waiting.length === 1) setImmediate(takeStep);
+  });
+}
+
+function takeStep(): void {
+  waiting.shift()!();
+  if (waiting.length > 0) setImmediate(takeStep);
+}
+
+/** Pieces that follow each other as one buffer, copied a step of the event loop at a time. */
+export async function joinInSteps(pieces: readonly Buffer[]): Promise<Buffer> {
+  const joined = Buffer.allocUnsafeSlow(pieces.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += STEP_BYTES) {
+      await nextStep();
+      end += piece.copy(joined, end, at, at + STEP_BYTES);
+    }
+  }
+  return joined;
+}
