@@ -8,6 +8,7 @@ import { Connection, type ConnectionContext } from './connection.ts';
 import type { Datagram } from './datagram.ts';
 import type { Dialect } from './dialect.ts';
 import { isLoopback, type Listener, peerOf } from './listeners.ts';
+import { SlicedWire } from './sliced-wire.ts';
 import type { ConnectionCounts } from './stats/stats-sources.ts';
 import type { Verbosity } from './verbosity.ts';
 import type { WatchHub } from './watch-hub.ts';
@@ -133,7 +134,7 @@ export class Clients {
     this.counts.current++;
     const isUnix = listener.transport === 'local';
     const connection = new Connection(
-      socket,
+      listener.isEncrypted ? new SlicedWire(socket) : socket,
       {
         id: this.nextId(),
         peer: isUnix ? listener.statsAddress : peerOf(socket),
