@@ -2,13 +2,10 @@
  * `npm run bench:blocking`: drives each command at its worst and prints by how much each held the server's event loop up,
  * as the server's own `stats load` has it (docs/operations.md, "What one client can do to others").
  */
+import { join } from 'node:path';
 import { fill, keys } from './hostile/fill.ts';
+import { type Case, largeBinaryCases, largeCases } from './hostile/large-cases.ts';
 import { Asker, Victim } from './hostile/victim.ts';
-
-interface Case {
-  readonly name: string;
-  readonly run: (client: Asker, port: number) => Promise<unknown>;
-}
 
 const MB = 1_000_000;
 const ITEMS = 50_000;
@@ -70,17 +67,15 @@ const CASES: readonly Case[] = [
   } },
 ];
 
-/** What a large --max-item-size allows. */
-const LARGE_CASES: readonly Case[] = [128, 500].flatMap((size): Case[] => {
-  const length = size * MB;
-  return [
-    { name: `set of ${size} MB`, run: (c) => c.ask([`set l 0 0 ${length}\r\n`, Buffer.alloc(length, 'x'), '\r\n'], 'STORED\r\n') },
-    { name: `get of ${size} MB`, run: (c) => c.ask('get l\r\n', 'END\r\n') },
-    { name: `touch of ${size} MB`, run: (c) => c.ask('touch l 1000\r\n', 'TOUCHED\r\n') },
-    { name: `append to ${size} MB`, run: (c) => c.ask('append l 0 0 1\r\nx\r\n', 'STORED\r\n') },
-    { name: `delete of ${size} MB`, run: (c) => c.ask('delete l\r\n', 'DELETED\r\n') },
-  ];
-});
+/** Values of so many MB: what a large --max-item-size allows. */
+const LARGE = [128, 1000];
+
+/** Options of a server that speaks TLS, with a certificate of test/fixtures. */
+const TLS_ARGS = ['--tls', '--tls-cert', fixture('server'), '--tls-key', fixture('server-key')];
+
+function fixture(name: string): string {
+  return join(import.meta.dirname, '../../../test/fixtures/tls', `${name}.pem`);
+}
 
 async function readDump(client: Asker): Promise<void> {
   // Its end is binary; an answer behind it ends with a line.
@@ -103,12 +98,13 @@ async function until(client: Asker, group: string, isDone: (stats: ReadonlyMap<s
   while (!isDone(await client.stats(group))) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-async function measure(args: readonly string[], prepare: (client: Asker) => Promise<void>, cases: readonly Case[]): Promise<string[]> {
+async function measure(label: string, args: readonly string[], prepare: (client: Asker) => Promise<void>, cases: readonly Case[]): Promise<string[]> {
   const victim = await Victim.start(args);
   const rows: string[] = [];
   try {
-    const watcher = await Asker.connect(victim.port);
-    const client = await Asker.connect(victim.port);
+    const speaks = args.includes('--tls') ? 'tls' : 'plain';
+    const watcher = await Asker.connect(victim.port, speaks);
+    const client = await Asker.connect(victim.port, speaks);
     await prepare(client);
     for (const { name, run } of cases) {
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -120,7 +116,7 @@ async function measure(args: readonly string[], prepare: (client: Asker) => Prom
       await new Promise((resolve) => setTimeout(resolve, 20));
       const step = await victim.longestStep();
       const load = await watcher.stats('load');
-      rows.push(`| ${name} | ${tookMs.toFixed(0)} | ${step.toFixed(0)} | ${load.get('loop_delay_ms_max')} |`);
+      rows.push(`| ${label}${name} | ${tookMs.toFixed(0)} | ${step.toFixed(0)} | ${load.get('loop_delay_ms_max')} |`);
       process.stderr.write(`${rows.at(-1)}\n`);
     }
     watcher.close();
@@ -133,12 +129,23 @@ async function measure(args: readonly string[], prepare: (client: Asker) => Prom
 
 const only = process.argv[2];
 const chosen = (cases: readonly Case[]): readonly Case[] => cases.filter(({ name }) => only === undefined || name.includes(only));
-const rows = [
-  ...(await measure(['-m', '256', '-c', '10000', '--track-sizes'], async (client) => {
+const nothing = async (): Promise<void> => undefined;
+const large = chosen(LARGE.flatMap(largeCases));
+const largeBinary = chosen(LARGE.flatMap(largeBinaryCases));
+const rows: string[] = [];
+if (chosen(CASES).length > 0) {
+  const prepare = async (client: Asker): Promise<void> => {
     await fill(client, 'big', 100, MB);
     await fill(client, 'cold', ITEMS, 1000);
     await fill(client, 'k', 50_000, 1000);
-  }, chosen(CASES))),
-  ...(only === undefined || chosen(LARGE_CASES).length > 0 ? await measure(['-m', '64', '-I', '1g'], async () => undefined, chosen(LARGE_CASES)) : []),
-];
+  };
+  rows.push(...(await measure('', ['-m', '256', '-c', '10000', '--track-sizes'], prepare, chosen(CASES))));
+}
+const LARGE_ARGS = ['-m', '64', '-I', '1g'];
+if (large.length > 0) {
+  rows.push(...(await measure('', LARGE_ARGS, nothing, large)));
+  rows.push(...(await measure('ephemeral: ', ['-m', '4096', '-I', '1g', '--ephemeral-ttl', '3600'], nothing, large)));
+  rows.push(...(await measure('TLS: ', [...LARGE_ARGS, ...TLS_ARGS], nothing, large)));
+}
+if (largeBinary.length > 0) rows.push(...(await measure('', LARGE_ARGS, nothing, largeBinary)));
 process.stdout.write(`| Command | took ms | longest step, CPU ms | longest loop delay ms |\n|---|---|---|---|\n${rows.join('\n')}\n`);

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 
 const PROGRAM = join(import.meta.dirname, '../../../src/cli.js');
 const METER = join(import.meta.dirname, 'step-meter.js');
@@ -106,9 +107,9 @@ export class Asker {
     socket.on('close', over);
   }
 
-  static async connect(port: number): Promise<Asker> {
-    const socket = connect(port, '127.0.0.1');
-    await once(socket, 'connect');
+  static async connect(port: number, speaks: 'plain' | 'tls' = 'plain'): Promise<Asker> {
+    const socket = speaks === 'tls' ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false }) : connect(port, '127.0.0.1');
+    await once(socket, speaks === 'tls' ? 'secureConnect' : 'connect');
     return new Asker(socket);
   }
 
