@@ -1,6 +1,7 @@
 import { BASE64_KEY, casOf, type Item, STALE, type U64, WIN_SENT } from '../item.ts';
 import { addDelta } from './add-delta.ts';
-import { type Cache, type Found, type Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM, type NeedsLoad, type NeedsRoom, withExpiry } from './cache.ts';
+import { type Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM, type NeedsLoad, type NeedsRoom } from './hit.ts';
+import { type Found, type KeyedItems, withExpiry } from './keyed-items.ts';
 import type { Command, MetaFields, MetaFlags } from './command.ts';
 import { Op } from './command.ts';
 import { AT_ONCE, expiryOf, NEVER } from './exptime.ts';
@@ -23,11 +24,11 @@ interface Walk {
  * is written, once per recache, so that it holds for items on disk and over restarts.
  */
 export class MetaCache {
-  readonly #cache: Cache;
+  readonly #cache: KeyedItems;
   /** Set by what was staged; the caller clears it. */
   staged = false;
 
-  constructor(cache: Cache) {
+  constructor(cache: KeyedItems) {
     this.#cache = cache;
   }
 

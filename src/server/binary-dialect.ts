@@ -1,5 +1,6 @@
 import { SASL_MECHANISMS, type SaslAuthority, type SaslOutcome } from '../auth/sasl.ts';
-import { type Cache, Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM } from '../cache/cache.ts';
+import type { Cache } from '../cache/cache.ts';
+import { Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM } from '../cache/hit.ts';
 import { type Command, Op } from '../cache/command.ts';
 import { type StoreOp, storeWordOf } from '../cache/store-item.ts';
 import { messageOf } from '../errors.ts';

@@ -1,4 +1,5 @@
-import { type Cache, Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM, type NeedsLoad } from '../cache/cache.ts';
+import type { Cache } from '../cache/cache.ts';
+import { Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM, type NeedsLoad } from '../cache/hit.ts';
 import { Command, hasDataBlock, MetaFields, Op } from '../cache/command.ts';
 import { MetaCache } from '../cache/meta-cache.ts';
 import { type StoreOp, storeWord } from '../cache/store-item.ts';

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Cache, type CacheOptions, Hit } from '../../src/cache/cache.ts';
+import { Cache } from '../../src/cache/cache.ts';
+import { Hit } from '../../src/cache/hit.ts';
+import type { CacheOptions } from '../../src/cache/keyed-items.ts';
 import { Command, MetaFields, Op } from '../../src/cache/command.ts';
 import { type Counters, newCounters } from '../../src/cache/counters.ts';
 import { MetaCache } from '../../src/cache/meta-cache.ts';

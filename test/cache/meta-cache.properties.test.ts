@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Hit, NEEDS_LOAD } from '../../src/cache/cache.ts';
+import { Hit, NEEDS_LOAD } from '../../src/cache/hit.ts';
 import { Command, MetaFields, type MetaFlags, Op } from '../../src/cache/command.ts';
 import { MetaCache } from '../../src/cache/meta-cache.ts';
 import { bytesOf } from '../support/build-item.ts';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { NEEDS_LOAD, Hit } from '../../src/cache/cache.ts';
+import { NEEDS_LOAD, Hit } from '../../src/cache/hit.ts';
 import { Command, MetaFields, Op } from '../../src/cache/command.ts';
 import { MetaCache } from '../../src/cache/meta-cache.ts';
 import { OpenCache } from '../support/open-cache.ts';

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
-import { type Cache, Hit, NEEDS_LOAD } from '../../src/cache/cache.ts';
+import type { Cache } from '../../src/cache/cache.ts';
+import { Hit, NEEDS_LOAD } from '../../src/cache/hit.ts';
 import { Op } from '../../src/cache/command.ts';
 import type { StoreOp } from '../../src/cache/store-item.ts';
 import type { U64 } from '../../src/item.ts';

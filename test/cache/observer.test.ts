@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Cache, Hit, NEEDS_LOAD } from '../../src/cache/cache.ts';
+import type { Cache } from '../../src/cache/cache.ts';
+import { Hit, NEEDS_LOAD } from '../../src/cache/hit.ts';
 import { Command, MetaFields, Op } from '../../src/cache/command.ts';
 import { MetaCache } from '../../src/cache/meta-cache.ts';
 import type { CacheObserver } from '../../src/cache/observer.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Hit } from '../../src/cache/cache.ts';
+import { Hit } from '../../src/cache/hit.ts';
 import type { CacheObserver } from '../../src/cache/observer.ts';
 import type { ConnectionState, Session } from '../../src/server/session.ts';
 import { parseWatchWords, WatchHub, type WatchKind } from '../../src/server/watch-hub.ts';

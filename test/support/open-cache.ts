@@ -1,4 +1,5 @@
-import { Cache, Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../../src/cache/cache.ts';
+import { Cache } from '../../src/cache/cache.ts';
+import { Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../../src/cache/hit.ts';
 import { Residency } from '../../src/cache/residency.ts';
 import { AccessTable } from '../../src/ram/access-table.ts';
 import { RamTier } from '../../src/ram/ram-tier.ts';

@@ -2,7 +2,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { KeyRange } from '../../src/cache/cache.ts';
+import type { KeyRange } from '../../src/cache/hit.ts';
 import { Op } from '../../src/cache/command.ts';
 import { STATE_KEY } from '../../src/store/keys.ts';
 import { openStoppedLevel } from '../../src/tools/store-reader.ts';

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Hit } from '../../../src/cache/cache.ts';
+import { Hit } from '../../../src/cache/hit.ts';
 import { ReadSketch } from '../../../src/ram/read-sketch.ts';
 import type { DiskBudget } from '../../../src/upkeep/disk-budget.ts';
 import { Evictor } from '../../../src/upkeep/evictor.ts';
