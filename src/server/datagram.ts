@@ -3,6 +3,8 @@ import { lookup } from 'node:dns/promises';
 import { EventEmitter } from 'node:events';
 import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
 import { datagramCount, FRAME_LENGTH, REPLY_MAX, replyDatagram, requestIdOf } from '../protocol/datagram-frame.ts';
+import { joinInSteps, nextStep } from '../store/steps.ts';
+import { STEP_BYTES } from '../store/tuning.ts';
 
 /*
  * UDP: each datagram is a connection of its own that ends with its reply.
@@ -18,7 +20,7 @@ const IN_WORK_MAX = 256;
 /** Bytes of all replies that are gathered or being sent; the reply that exceeds it is dropped. */
 const GATHERED_MAX = 64 * 1024 * 1024;
 
-/** Datagrams of one reply that are with the kernel at once: others get their turn between them. */
+/** Datagrams of one reply that are sent in one go: others get their turn between them. */
 const SENDING_MAX = 16;
 
 /** UDP as stats could tell of it. */
@@ -178,10 +180,12 @@ export class DatagramReply extends EventEmitter {
       return;
     }
     this.#state = 'sending';
-    const reply = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    const chunks = this.#chunks;
     this.#chunks = [];
-    this.#unsent = reply.length;
-    this.#send(reply);
+    this.#unsent = this.#length;
+    if (chunks.length === 1) this.#send(chunks[0]!);
+    else if (this.#length <= STEP_BYTES) this.#send(Buffer.concat(chunks));
+    else void joinInSteps(chunks).then((reply) => this.#send(reply));
   }
 
   /** Closes; what was not sent never is. */
@@ -205,17 +209,20 @@ export class DatagramReply extends EventEmitter {
     let next = 0;
     let sending = 0;
     const sendMore = (): void => {
-      while (this.#state === 'sending' && next < count && sending < SENDING_MAX) {
+      const end = Math.min(count, next + SENDING_MAX);
+      while (this.#state === 'sending' && next < end) {
         sending++;
         this.#socket.send(replyDatagram(this.#requestId, reply, next++), this.#remote.port, this.#remote.address, sent);
       }
-      if (next === count && sending === 0) this.destroy();
     };
     const sent = (error: Error | null): void => {
       sending--;
       // A part of a reply is of no use to its client.
       if (error !== null) this.destroy();
-      else sendMore();
+      else if (sending > 0) return;
+      else if (next === count) this.destroy();
+      // What the kernel takes at once Node tells in the same turn: all others would wait for the whole reply.
+      else void nextStep().then(sendMore);
     };
     sendMore();
   }

@@ -51,6 +51,26 @@ describe('openDatagrams()', () => {
     await open(echo, { port });
   });
 
+  // What the kernel took at once was followed by the next in the same turn, up to the end of the reply.
+  it('leaves turns to others while it sends a long reply', async () => {
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    const datagrams = await open(({ reply }) => {
+      reply.on('close', () => (isOver = true));
+      // 100 datagrams, 16 in a turn.
+      reply.write(Buffer.alloc(100 * 1392));
+      reply.destroySoon();
+      setImmediate(count);
+    });
+    const client = await UdpClient.open(datagrams.port);
+    expect((await client.ask(1, 'x')).length).toBe(100 * 1392);
+    expect(turns).toBeGreaterThanOrEqual(5);
+  });
+
   it('ignores what is no request', async () => {
     const seen: string[] = [];
     const datagrams = await open((datagram) => {
