@@ -1,3 +1,4 @@
+import { STEP_BYTES } from '../store/tuning.ts';
 import type { Dialect } from './dialect.ts';
 
 /**
@@ -58,22 +59,47 @@ export class HeldReplies {
   /** The same when what was to be committed could not be: with errors in the place of what depended on it. */
   releaseFailed(dialect: Dialect): readonly Buffer[] {
     const spans = this.#spans;
-    const pieces = this.release();
-    if (pieces.length === 0) return pieces;
-    const held = Buffer.concat(pieces);
+    const held = new Pieces(this.release());
     const parts: Buffer[] = [];
-    let at = 0;
     // A reply written in several parts is replaced by one error.
     let failed = 0;
     for (let i = 0; i + 2 < spans.length; i += 3) {
-      parts.push(held.subarray(at, spans[i]));
-      if (spans[i + 1]! > spans[i]! && spans[i + 2] !== failed) {
-        parts.push(dialect.writeFailure(held.subarray(spans[i], spans[i + 1])));
-        failed = spans[i + 2]!;
-      }
-      at = spans[i + 1]!;
+      parts.push(...held.upTo(spans[i]!));
+      const replies = held.upTo(spans[i + 1]!);
+      if (replies.length === 0 || spans[i + 2] === failed) continue;
+      // A large value ends the reply that it is in, and to copy it would hold everybody up.
+      parts.push(dialect.writeFailure(Buffer.concat(replies.filter(({ length }) => length <= STEP_BYTES))));
+      failed = spans[i + 2]!;
     }
-    parts.push(held.subarray(at));
-    return [Buffer.concat(parts)];
+    parts.push(...held.upTo(Number.POSITIVE_INFINITY));
+    return parts;
+  }
+}
+
+/** Bytes that lie in pieces, taken from the front without copying them. */
+class Pieces {
+  readonly #pieces: readonly Buffer[];
+  #next = 0;
+  /** Where the next piece begins, and how far all was taken. */
+  #start = 0;
+  #at = 0;
+
+  constructor(pieces: readonly Buffer[]) {
+    this.#pieces = pieces;
+  }
+
+  /** What there is from where the last call ended up to a position. */
+  upTo(end: number): Buffer[] {
+    const found: Buffer[] = [];
+    while (this.#at < end && this.#next < this.#pieces.length) {
+      const piece = this.#pieces[this.#next]!;
+      const stop = Math.min(end, this.#start + piece.length);
+      found.push(piece.subarray(this.#at - this.#start, stop - this.#start));
+      this.#at = stop;
+      if (stop < this.#start + piece.length) continue;
+      this.#start = stop;
+      this.#next++;
+    }
+    return found;
   }
 }

@@ -86,6 +86,31 @@ describe('values so large that work on them goes in steps', () => {
     expect((await client.get('k'))?.value.equals(VALUE)).toBe(true);
   });
 
+  it('are not sent with a new time to live that cannot be written: what is around them is, in every dialect', async () => {
+    const { port } = await startTestServer(MAX);
+    const client = await RawClient.connect(port);
+    await client.set('k', VALUE);
+    await client.set('s', 'small');
+    failNextWrite();
+    client.send('gat 1000 k\r\nget k\r\nmn\r\n');
+    expect(await client.line()).toBe('SERVER_ERROR cannot write to disk');
+    const rest = text(`VALUE k 0 ${LENGTH}\r\n`, VALUE, '\r\nEND\r\nMN\r\n');
+    expect((await client.take(rest.length)).equals(rest)).toBe(true);
+    vi.restoreAllMocks();
+    while ((await client.set('s', 'small')) !== 'STORED') continue;
+
+    const binary = await RawClient.connect(port);
+    failNextWrite();
+    binary.send(text(packet({ opcode: Opcode.gat, extras: u32s(2000), key: 'k', opaque: 1 }), packet({ opcode: Opcode.get, key: 's', opaque: 2 }), packet({ opcode: Opcode.noop, opaque: 3 })));
+    const failure = await binary.take(24);
+    expect(failure.readUInt16BE(6)).not.toBe(0);
+    expect(failure.readUInt32BE(12)).toBe(1);
+    await binary.take(failure.readUInt32BE(8));
+    const small = await binary.take(24 + 4 + 5);
+    expect([small.readUInt32BE(12), small.toString('latin1', 28)]).toEqual([2, 'small']);
+    expect((await binary.take(24)).readUInt32BE(12)).toBe(3);
+  });
+
   it('are joined up to the largest size, and no further', async () => {
     const { port } = await startTestServer({ maxItemSize: LENGTH + 200 });
     const client = await RawClient.connect(port);
