@@ -8,6 +8,7 @@ import { systemIdentity } from './privileges.ts';
 import { type Companion, type RunDeps, runServer } from './run-server.ts';
 import { Supervisor } from './supervise.ts';
 import { systemTimers } from './timers.ts';
+import { boundHeap } from './v8-heap.ts';
 
 /** What the log calls us. */
 export const LOG_NAME = 'tugela-ts';
@@ -21,6 +22,7 @@ export interface ServeHooks {
 
 /** Runs a server in this process, with its signals, and resolves with the exit status. */
 export async function serveInProcess(settings: ServeSettings, hooks: ServeHooks): Promise<number> {
+  boundHeap(settings.server.memory);
   const { logLevel, logPretty, autoRepair } = settings.process;
   const logger = createLogger({ level: logLevel, pretty: logPretty, name: LOG_NAME });
   // Loaded here, so that other commands and mistaken options do not wait for LevelDB.

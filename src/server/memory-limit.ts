@@ -1,5 +1,5 @@
 import type { ServeConfig } from '../config.ts';
-import { BLOCK_CACHE_SHARE } from '../store/tuning.ts';
+import { BLOCK_CACHE_SHARE, writeBufferFor } from '../store/tuning.ts';
 
 /** Share of `--memory` that remembers when keys were asked for. */
 const ACCESS_SHARE = 1 / 64;
@@ -15,6 +15,8 @@ export class MemoryLimit {
   /** All together, as it is now. */
   megabytes: number;
   readonly blockCacheBytes: number;
+  /** Of one of LevelDB's write buffers, which are not among what it is shared out to. */
+  readonly writeBufferBytes: number;
   readonly accessBytes: number;
   /** 0 = all items go to disk. */
   readonly ephemeralBytes: number;
@@ -24,6 +26,7 @@ export class MemoryLimit {
     const bytes = memory * 2 ** 20;
     this.megabytes = memory;
     this.blockCacheBytes = Math.floor(bytes * BLOCK_CACHE_SHARE);
+    this.writeBufferBytes = writeBufferFor(bytes);
     this.accessBytes = Math.floor(bytes * ACCESS_SHARE);
     this.ephemeralBytes = ephemeralTtl === 0 ? 0 : Math.min(EPHEMERAL_BYTES_MAX, bytes * EPHEMERAL_SHARE);
     this.#hasRamTier = ramTier;

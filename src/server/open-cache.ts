@@ -35,7 +35,7 @@ export async function openCache(config: ServeConfig, deps: OpenCacheDeps): Promi
     blockCacheBytes: memory.blockCacheBytes,
     ephemeral: config.ephemeralTtl === 0 ? undefined : { seconds: config.ephemeralTtl, limitBytes: memory.ephemeralBytes, clock },
     segmentBytes: budget?.segmentBytes,
-    writeBufferBytes: budget?.writeBufferBytes,
+    writeBufferBytes: Math.min(memory.writeBufferBytes, budget?.writeBufferBytes ?? Number.POSITIVE_INFINITY),
     tableBytes: budget?.tableBytes,
     countedPrefixes: config.quotas.map(({ prefix }) => prefix),
     syncEveryBatch: config.ack === 'sync',

@@ -12,6 +12,17 @@ export const COPIED_VALUE_BYTES: number = 8 * 1024;
 /** Bytes LevelDB collects in RAM before it writes a table; up to two such buffers exist at once. */
 export const WRITE_BUFFER_BYTES: number = 16 * 2 ** 20;
 
+/** The least of them: smaller ones would be in tables, and merged with others, all the time. */
+const WRITE_BUFFER_BYTES_MIN: number = 4 * 2 ** 20;
+
+/** The share of `--memory` that they may take: an eighth each. */
+const WRITE_BUFFER_SHARE = 0.125;
+
+/** Bytes of a write buffer beside so many bytes of `--memory`. With 8 MiB small items cost 4 % more CPU than with 16. */
+export function writeBufferFor(memoryBytes: number): number {
+  return Math.min(WRITE_BUFFER_BYTES, Math.max(WRITE_BUFFER_BYTES_MIN, Math.floor(memoryBytes * WRITE_BUFFER_SHARE)));
+}
+
 /** Bytes of one table file. */
 export const TABLE_FILE_BYTES: number = 4 * 2 ** 20;
 
