@@ -1,7 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 
-/** `--memory` in MB from which V8 does as it likes: what it takes is little beside that. */
-const PLENTY = 1024;
+/**
+ * `--memory` in MB from which V8 does as it likes: half of that is more than it takes. Below, pipelined sets pay a fifth to a
+ * quarter of their CPU for it (docs/operations.md, "Memory").
+ */
+const PLENTY = 192;
 
 /**
  * What V8 is told about its heap where `--memory` (MB) is small. By itself it gives new objects 32 MB (Node 20, 22) or
