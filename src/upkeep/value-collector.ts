@@ -24,9 +24,10 @@ const PROPORTION = 1.5;
 const ALLOWANCE_BYTES = 8 * 2 ** 20;
 /** Milliseconds by which the event loop is late when the server is busy. */
 const BUSY_MS = 10;
-/** Records looked at in one step, and so the most that clients wait for; and the same when the disk comes first. */
+/** Records looked at in one step, and so the most that clients wait for: moving one takes some 10 us of the event loop. */
 const STEP_RECORDS = 128;
-const STEP_RECORDS_IN_NEED = 512;
+/** Bytes staged and not committed above which it waits for the commit. */
+const PENDING_BYTES = 2 ** 19;
 /** Longest rest between two steps, in milliseconds. */
 const REST_MAX_MS = 1000;
 /**
@@ -135,8 +136,7 @@ export class ValueCollector {
     // What is on its way to the segment must be there to be seen.
     if (this.#store.hasPending) await this.#store.committed();
     let began = performance.now();
-    const step = this.#urgency > HALF_TIME ? STEP_RECORDS_IN_NEED : STEP_RECORDS;
-    for await (const records of recordsOf(this.#store, id, step)) {
+    for await (const records of recordsOf(this.#store, id, STEP_RECORDS)) {
       if (signal.aborted) return;
       await this.#residency.withKnown(
         records.map(({ key }) => key),
@@ -151,7 +151,7 @@ export class ValueCollector {
           }
         },
       );
-      if (this.#store.hasPending) await this.#store.committed();
+      if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.committed();
       if (this.#busyMs !== undefined) await this.#restFor(restMs(this.#busyMs(), performance.now() - began, this.#urgency), signal);
       // What follows is dead.
       if (this.#store.segments.use(id).liveItems <= 0) return;
