@@ -217,7 +217,10 @@ class World {
   }
 
   async #runJobs(): Promise<void> {
+    // With nothing to run it waits for no commit.
+    const { isNeeded } = this.#prefixes;
     await this.#prefixes.run(NEVER);
+    if (!isNeeded) return;
     this.expected.committed();
     for (const { prefix, upTo } of this.expected.jobs) this.expected.removeAll(({ number }, key) => key.startsWith(prefix) && number <= upTo);
     this.expected.jobs = [];
