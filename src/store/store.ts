@@ -1,23 +1,22 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
 import { messageOf, TugelaError } from '../errors.ts';
 import { type Item, itemOf, type Place } from '../item.ts';
 import { CommitGroup, type CommitWaiter } from './commit-group.ts';
 import { type CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
-import { prepareDirectory, readOwner, writeOwner } from './directory.ts';
+import { prepareDirectory, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
 import { DeadRecords } from './dead-records.ts';
 import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
-import { EphemeralItems, type EphemeralOptions } from './ephemeral-items.ts';
+import { EphemeralItems } from './ephemeral-items.ts';
 import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
 import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
-import { lockedError, type LogCut, prepareLevel } from './level-mend.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { ListedKeys } from './listed-keys.ts';
 import { syncLevelLogs } from './log-sync.ts';
-import { accessAdvice, repairAdvice } from './open-advice.ts';
+import { repairAdvice } from './open-advice.ts';
+import { openMended } from './open-level.ts';
 import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
 import { type Level, RowBatch } from './row-batch.ts';
 import { RowScratch } from './row-scratch.ts';
@@ -27,8 +26,9 @@ import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from './state-row.ts';
 import { joinInSteps } from './steps.ts';
+import type { StoreOptions } from './store-options.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
-import { BLOCK_BYTES, COMPRESSION, COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES, TABLE_FILE_BYTES, WRITE_BUFFER_BYTES } from './tuning.ts';
+import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
 import { type RecordWrite, SEGMENT_BYTES, ValueLog } from './value-log.ts';
 import { fillSeconds, KINDS, valueKind } from './value-kind.ts';
 import { checkedValueOf, sumInSteps, unusedHead, valueOfRecord, writeRecord, writeUnsummed } from './value-record.ts';
@@ -67,6 +67,8 @@ const GUESSED_ROW_BYTES = 71;
 /** Of a record that lies in one piece. */
 const NO_REST: readonly Buffer[] = [];
 
+export type { StoreOptions } from './store-options.ts';
+
 /** Bytes that parts of LevelDB take on disk, about. */
 export interface LevelUse {
   /** Tables: rows of items. */
@@ -75,30 +77,6 @@ export interface LevelUse {
   readonly sweptIndex: number;
   /** Logs: what is not in tables yet. */
   readonly logs: number;
-}
-
-export interface StoreOptions {
-  /** Bytes of LevelDB's block cache. */
-  readonly blockCacheBytes: number;
-  /** Every batch is forced to disk before it counts as committed. */
-  readonly syncEveryBatch: boolean;
-  /** Called with the keys of a batch that could not be written: their newest state is what is on disk. */
-  readonly onFailed: (keys: Iterable<string>, error: Error) => void;
-  /** Called with the place of a value that fails its checksum or is gone. */
-  readonly onDamaged?: (where: string) => void;
-  /** Called when the store is opened and the end of LevelDB's log is left out, because a crash or a power failure cut it off. */
-  readonly onLogCut?: (cut: LogCut) => void;
-  /** Bytes at which a value segment is full; undefined = SEGMENT_BYTES. */
-  readonly segmentBytes?: number | undefined;
-  /** Bytes of LevelDB's write buffer and of its tables; undefined = as in tuning.ts. */
-  readonly writeBufferBytes?: number | undefined;
-  readonly tableBytes?: number | undefined;
-  /** Which items are kept in memory alone until the store is closed; undefined = none. */
-  readonly ephemeral?: EphemeralOptions | undefined;
-  /** Do not make a store where there is none. */
-  readonly mustExist?: boolean;
-  /** Prefixes (latin1) whose items are counted; undefined = those that the store counts already. */
-  readonly countedPrefixes?: readonly string[] | undefined;
 }
 
 /** An index row whose bucket is over. */
@@ -203,9 +181,7 @@ export class Store {
    */
   static async open(directory: string, options: StoreOptions): Promise<Store> {
     await prepareDirectory(directory, options.mustExist === true);
-    const cut = await prepareLevel(directory);
-    const store = new Store(directory, await openLevel(directory, options), options);
-    if (cut !== undefined) options.onLogCut?.(cut);
+    const store = new Store(directory, await openMended(directory, options), options);
     try {
       await store.#load();
       await writeOwner(directory);
@@ -736,9 +712,7 @@ export class Store {
    */
   async reopen(): Promise<void> {
     await this.#db.close();
-    const cut = await prepareLevel(this.directory);
-    this.#db = await openLevel(this.directory, this.#options);
-    if (cut !== undefined) this.#options.onLogCut?.(cut);
+    this.#db = await openMended(this.directory, this.#options);
     const values = this.#values;
     await this.#load();
     values.close();
@@ -1123,39 +1097,4 @@ function unusedRecords(places: readonly Place[]): RecordWrite[] {
 
 function dueKeyOf(id: string): Buffer {
   return Buffer.concat([Buffer.from([DUE]), Buffer.from(id, 'hex')]);
-}
-
-/**
- * Opens a store's LevelDB.
- *
- * @throws TugelaError TUGELA_STORE_LOCKED, TUGELA_STORE_CORRUPT, TUGELA_STORE_FAILED
- */
-export async function openLevel(directory: string, options: Pick<StoreOptions, 'blockCacheBytes' | 'writeBufferBytes' | 'tableBytes'>, createIfMissing = true): Promise<Level> {
-  const db: Level = new ClassicLevel<Buffer, Buffer>(directory, {
-    keyEncoding: 'buffer',
-    valueEncoding: 'buffer',
-    cacheSize: options.blockCacheBytes,
-    writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
-    maxFileSize: options.tableBytes ?? TABLE_FILE_BYTES,
-    blockSize: BLOCK_BYTES,
-    compression: COMPRESSION,
-    createIfMissing,
-  });
-  try {
-    await db.open();
-    return db;
-  } catch (error) {
-    throw await openError(directory, error);
-  }
-}
-
-async function openError(directory: string, error: unknown): Promise<TugelaError> {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (code === 'LEVEL_LOCKED') return lockedError(directory, await readOwner(directory), cause);
-  if (code === 'LEVEL_CORRUPTION') {
-    return new TugelaError('TUGELA_STORE_CORRUPT', `Cannot open store at ${directory}: LevelDB finds it damaged: ${text}${repairAdvice(directory)}`, { cause });
-  }
-  return new TugelaError('TUGELA_STORE_FAILED', `Cannot open store at ${directory}: ${text}${accessAdvice(text)}`, { cause });
 }

@@ -11,7 +11,7 @@ import { DUE, ITEM, itemKey, META, SEGMENT, STATE_KEY } from '../store/keys.ts';
 import { type Level, RowBatch } from '../store/row-batch.ts';
 import { SegmentTable } from '../store/segment-table.ts';
 import { encodeState, type StoreState } from '../store/state-row.ts';
-import { openLevel } from '../store/store.ts';
+import { openLevel } from '../store/open-level.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
 import { groupsOf } from './dump-items.ts';
 import type { Findings } from './findings.ts';

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { messageOf, TugelaError } from '../errors.ts';
 import { encodeUriText } from '../protocol/uri-key.ts';
-import { openLevel } from '../store/store.ts';
+import { openLevel } from '../store/open-level.ts';
 import { groupsOf, isLive } from './dump-items.ts';
 import type { Findings } from './findings.ts';
 import { assertEmpty } from './load-store.ts';

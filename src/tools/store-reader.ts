@@ -9,7 +9,7 @@ import { repairAdvice } from '../store/open-advice.ts';
 import type { Level } from '../store/row-batch.ts';
 import { SegmentTable } from '../store/segment-table.ts';
 import { decodeState, emptyState, type StoreState } from '../store/state-row.ts';
-import { openLevel } from '../store/store.ts';
+import { openLevel } from '../store/open-level.ts';
 import { SegmentFiles } from './segment-files.ts';
 
 const BLOCK_CACHE_BYTES = 16 * 2 ** 20;
