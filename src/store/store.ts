@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { messageOf, TugelaError } from '../errors.ts';
 import { type Item, itemOf, type Place } from '../item.ts';
 import { CommitGroup, type CommitWaiter } from './commit-group.ts';
-import { type CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
+import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
+import { Contents } from './contents.ts';
+import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
 import { DeadRecords } from './dead-records.ts';
@@ -11,33 +13,24 @@ import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
 import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
 import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
-import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, SEGMENT, STATE_KEY } from './keys.ts';
+import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, STATE_KEY } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { ListedKeys } from './listed-keys.ts';
 import { syncLevelLogs } from './log-sync.ts';
-import { repairAdvice } from './open-advice.ts';
-import { openMended } from './open-level.ts';
-import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
-import { type Level, RowBatch } from './row-batch.ts';
+import { RowBatch } from './row-batch.ts';
 import { RowScratch } from './row-scratch.ts';
 import { RowSnapshot } from './row-snapshot.ts';
-import { SegmentTable } from './segment-table.ts';
+import type { SegmentTable } from './segment-table.ts';
 import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
-import { decodeState, emptyState, encodeState, type StoreState } from './state-row.ts';
+import { encodeState, type StoreState } from './state-row.ts';
 import { joinInSteps } from './steps.ts';
 import type { StoreOptions } from './store-options.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
-import { type RecordWrite, SEGMENT_BYTES, ValueLog } from './value-log.ts';
+import { type RecordWrite, SEGMENT_BYTES, type ValueLog } from './value-log.ts';
 import { fillSeconds, KINDS, valueKind } from './value-kind.ts';
 import { checkedValueOf, sumInSteps, unusedHead, valueOfRecord, writeRecord, writeUnsummed } from './value-record.ts';
-
-/**
- * How far the cas unique jumps at each start: over all that an unfinished run may have shown to a
- * client without having it on disk. 2^53 / 2^28 starts are possible.
- */
-const CAS_JUMP = 2 ** 28;
 
 /**
  * How far the cas unique may run ahead of the one on disk before a batch is written for its sake: items in memory alone
@@ -60,13 +53,10 @@ const READ_NOW_BYTES = 16 * 1024;
 /** Bytes of rows that a scan takes from LevelDB at once: bounds what one step holds in memory and how long it takes. */
 const SCAN_BYTES = 128 * 1024;
 
-/** Bytes of an item's row besides key and value, and of a row with a key of usual length whose value lies in the value log. */
-const INLINE_ROW_BYTES = 27;
-const GUESSED_ROW_BYTES = 71;
-
 /** Of a record that lies in one piece. */
 const NO_REST: readonly Buffer[] = [];
 
+export type { CommitStats } from './commit-stats.ts';
 export type { StoreOptions } from './store-options.ts';
 
 /** Bytes that parts of LevelDB take on disk, about. */
@@ -100,20 +90,6 @@ export interface Scan {
   readonly next: string | undefined;
 }
 
-/** Counters of the write path since the start. */
-export interface CommitStats {
-  batches: number;
-  /** Mutations acknowledged, coalesced ones included. */
-  mutations: number;
-  /** Bytes given to LevelDB and to the value log. */
-  levelBytes: number;
-  valueBytes: number;
-  syncs: number;
-  failures: number;
-  /** Values that failed their checksum or were gone when read. */
-  damaged: number;
-}
-
 /**
  * Items by key on LevelDB, with values above INLINE_MAX in a value log beside it, and a TTL index.
  *
@@ -125,7 +101,7 @@ export interface CommitStats {
  */
 export class Store {
   readonly directory: string;
-  readonly commits: CommitStats = { batches: 0, mutations: 0, levelBytes: 0, valueBytes: 0, syncs: 0, failures: 0, damaged: 0 };
+  readonly commits: CommitStats;
   /** Where rows died since the process started. */
   readonly deadRows: DeadRows = new DeadRows();
   /** Records of the value log that died since the process started. */
@@ -133,17 +109,11 @@ export class Store {
   /** Items that are not on disk; undefined = there are never any. */
   readonly ephemeral: EphemeralItems | undefined;
   readonly #options: StoreOptions;
-  #db: Level;
-  #state: StoreState = emptyState();
-  #segments = new SegmentTable();
-  /** Undefined when no prefix is counted. */
-  #counted: CountedPrefixes | undefined;
-  #values!: ValueLog;
+  readonly #damaged: (where: string) => void;
+  readonly #contents: Contents;
   #staged = new CommitGroup();
   #inFlight: CommitGroup | undefined;
   #levelBytesWritten = 0;
-  /** The cas unique in the state row on disk. */
-  #casOnDisk = Number.NEGATIVE_INFINITY;
   #groups = 1;
   #settledGroups = 0;
   #scheduled = false;
@@ -165,10 +135,12 @@ export class Store {
   #storedAt = 0;
   #closed = false;
 
-  private constructor(directory: string, db: Level, options: StoreOptions) {
-    this.directory = directory;
-    this.#db = db;
+  private constructor(contents: Contents, options: StoreOptions, commits: CommitStats, damaged: (where: string) => void) {
+    this.directory = contents.directory;
+    this.#contents = contents;
     this.#options = options;
+    this.commits = commits;
+    this.#damaged = damaged;
     this.deadRecords = new DeadRecords(options.segmentBytes ?? SEGMENT_BYTES);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
   }
@@ -181,35 +153,39 @@ export class Store {
    */
   static async open(directory: string, options: StoreOptions): Promise<Store> {
     await prepareDirectory(directory, options.mustExist === true);
-    const store = new Store(directory, await openMended(directory, options), options);
+    const commits = emptyCommitStats();
+    const damaged = (where: string): void => {
+      commits.damaged++;
+      options.onDamaged?.(where);
+    };
+    const contents = await Contents.open(directory, options, damaged);
     try {
-      await store.#load();
       await writeOwner(directory);
     } catch (error) {
-      await store.#db.close();
+      await contents.db.close();
       throw error;
     }
-    return store;
+    return new Store(contents, options, commits, damaged);
   }
 
   /** Items stored, on disk or in memory alone. */
   get items(): number {
-    return this.#state.items + (this.ephemeral?.size ?? 0);
+    return this.#contents.state.items + (this.ephemeral?.size ?? 0);
   }
 
   /** Bytes of their keys and values. */
   get bytes(): number {
-    return this.#state.bytes + (this.ephemeral?.itemBytes ?? 0);
+    return this.#contents.state.bytes + (this.ephemeral?.itemBytes ?? 0);
   }
 
   /** The counters of what is on disk, as of everything staged. */
   get state(): Readonly<StoreState> {
-    return this.#state;
+    return this.#contents.state;
   }
 
   /** What is stored under some prefixes, as of everything staged; undefined when none is counted. */
   get counted(): CountedPrefixes | undefined {
-    return this.#counted;
+    return this.#contents.counted;
   }
 
   /** Why writes are refused, if they are. */
@@ -244,7 +220,7 @@ export class Store {
 
   /** A cas unique higher than any before. */
   nextCas(): number {
-    return ++this.#state.cas;
+    return ++this.#contents.state.cas;
   }
 
   /** The state of a key that is staged, or in memory alone: an item, null for deleted, undefined when there is none. */
@@ -263,7 +239,7 @@ export class Store {
    * if it is kept in memory alone.
    */
   put(key: string, old: Item | undefined, item: Item): Item {
-    this.#state.totalItems++;
+    this.#contents.state.totalItems++;
     if (this.ephemeral === undefined) return this.#putOnDisk(key, old, item);
     const isOnDisk = old !== undefined && this.ephemeral.get(key) === undefined;
     // What goes on under the time of expiry that it has on disk stays there: incr, append.
@@ -272,7 +248,7 @@ export class Store {
       if (kept !== undefined) {
         // A crash must not bring back what was there before.
         if (isOnDisk) this.#removeFromDisk(key, old);
-        if (this.#state.cas - this.#casOnDisk > CAS_AHEAD) this.changeState({});
+        if (this.#contents.state.cas - this.#contents.casOnDisk > CAS_AHEAD) this.changeState({});
         return kept;
       }
     }
@@ -286,7 +262,7 @@ export class Store {
    * REQUIRES: the value is longer than STEP_BYTES
    */
   putJoined(key: string, old: Item | undefined, item: Item, pieces: readonly [Buffer, Buffer]): Item {
-    this.#state.totalItems++;
+    this.#contents.state.totalItems++;
     const wasInMemory = this.ephemeral?.delete(key) === true;
     return this.#putOnDisk(key, wasInMemory ? undefined : old, item, pieces);
   }
@@ -301,7 +277,7 @@ export class Store {
       return this.#putOnDisk(key, undefined, { ...item, value: this.ephemeral.release(key)!.value });
     }
     if (item.place !== undefined) {
-      this.#segments.add(item.place.segment, item.place.size, item.expiresAt);
+      this.#contents.segments.add(item.place.segment, item.place.size, item.expiresAt);
     }
     this.#stage(key, old, item);
     return item;
@@ -317,7 +293,7 @@ export class Store {
     // By what is left of its life: it is to die with its new neighbours.
     const kind = valueKind(Math.max(old.storedAt, this.#storedAt), old.expiresAt);
     const place = this.#reserve(isKept ? KINDS + kind : kind, record.length);
-    this.#segments.add(place.segment, record.length, old.expiresAt);
+    this.#contents.segments.add(place.segment, record.length, old.expiresAt);
     const isCopied = old.length <= COPIED_VALUE_BYTES;
     const head = record.length - old.length;
     this.#staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
@@ -339,17 +315,17 @@ export class Store {
   takeDeadEphemeral(limit: number): string[] {
     const { ephemeral } = this;
     if (ephemeral === undefined) return [];
-    return ephemeral.takeDead(this.#state.flushCas, limit).map(({ key, item }) => {
+    return ephemeral.takeDead(this.#contents.state.flushCas, limit).map(({ key, item }) => {
       // Written with the next batch: these counters alone are not worth one.
-      this.#state.reclaimedBytes += key.length + item.length;
-      if (ephemeral.isExpired(item)) this.#state.expired++;
+      this.#contents.state.reclaimedBytes += key.length + item.length;
+      if (ephemeral.isExpired(item)) this.#contents.state.expired++;
       return key;
     });
   }
 
   /** Stages a change of the state that no item carries: flushes, floors. */
   changeState(change: Partial<StoreState>): void {
-    Object.assign(this.#state, change);
+    Object.assign(this.#contents.state, change);
     this.#staged.stateChanged = true;
     this.#changed();
   }
@@ -370,7 +346,7 @@ export class Store {
 
   /** Reads what is committed of some keys. Inline values come along; others are read with `readValue`. */
   async fetch(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    const rows = await this.#db.getMany(keys.map(itemKey));
+    const rows = await this.#contents.db.getMany(keys.map(itemKey));
     return rows.map((row, i) => {
       if (row === undefined) return undefined;
       const item = readItemRow(row, keys[i]!.length);
@@ -381,7 +357,7 @@ export class Store {
 
   /** Reads what is committed of a key at once, blocking the process. Only for what is likely in memory. */
   fetchNow(key: string): Item | undefined {
-    const row = this.#db.getSync(itemKey(key));
+    const row = this.#contents.db.getSync(itemKey(key));
     if (row === undefined) return undefined;
     const item = readItemRow(row, key.length);
     if (item === undefined) this.#damaged('an item row');
@@ -396,7 +372,7 @@ export class Store {
     const { place } = item;
     if (place === undefined || place.size > READ_NOW_BYTES) return undefined;
     const record = Buffer.allocUnsafe(place.size);
-    return this.#values.readNow(place, record) ? valueOfRecord(record, key) : undefined;
+    return this.#contents.values.readNow(place, record) ? valueOfRecord(record, key) : undefined;
   }
 
   /** Reads a value from the value log, checked; undefined when it is damaged or gone. */
@@ -409,7 +385,7 @@ export class Store {
       if (first === undefined) return waiting.bytes.subarray(RECORD_HEAD_BYTES + key.length);
       return more.length === 0 ? first : await joinInSteps(waiting.rest);
     }
-    const record = await this.#values.read(item.place);
+    const record = await this.#contents.values.read(item.place);
     const value = record === undefined ? undefined : await checkedValueOf(record, key);
     if (value === undefined) this.#damaged(`value segment ${item.place.segment}, offset ${item.place.offset}`);
     return value;
@@ -420,9 +396,9 @@ export class Store {
     const rows: DueRowInfo[] = [];
     let entries = 0;
     let next: string | undefined;
-    const from = after === undefined ? { gte: dueFrom(this.#state.indexFloor) } : { gt: dueKeyOf(after) };
+    const from = after === undefined ? { gte: dueFrom(this.#contents.state.indexFloor) } : { gt: dueKeyOf(after) };
     const staged = this.#beginListing();
-    const iterator = this.#db.iterator({ ...from, lt: dueFrom(now + 1), fillCache: false });
+    const iterator = this.#contents.db.iterator({ ...from, lt: dueFrom(now + 1), fillCache: false });
     try {
       for await (const [key, value] of iterator) {
         const row = readDueRowKey(key);
@@ -444,21 +420,21 @@ export class Store {
 
   /** Keys listed in an index row; empty when the row is gone. */
   async dueKeys(id: string): Promise<string[]> {
-    const value = await this.#db.get(dueKeyOf(id));
+    const value = await this.#contents.db.get(dueKeyOf(id));
     return value === undefined ? [] : unpackKeys(value);
   }
 
   /** Keys listed in each of some index rows that are to be dropped; none where the row is gone. */
   async dueKeysOf(ids: readonly string[]): Promise<string[][]> {
     for (const id of ids) this.#listed.sweep(Number.parseInt(id.slice(0, 8), 16));
-    const values = await this.#db.getMany(ids.map(dueKeyOf));
+    const values = await this.#contents.db.getMany(ids.map(dueKeyOf));
     return values.map((value) => (value === undefined ? [] : unpackKeys(value)));
   }
 
   /** Stages the end of an index row that listed `count` keys, of which `left` must stay listed. */
   dropDueRow(id: string, count: number, left: readonly string[]): void {
     this.#staged.dueRows.push({ key: dueKeyOf(id), value: left.length === 0 ? undefined : packKeys(left) });
-    this.#state.indexEntries = Math.max(0, this.#state.indexEntries - count + left.length);
+    this.#contents.state.indexEntries = Math.max(0, this.#contents.state.indexEntries - count + left.length);
     this.#changed();
   }
 
@@ -467,7 +443,7 @@ export class Store {
     const staged = this.#beginListing();
     let oldest = 0;
     try {
-      for await (const key of this.#db.keys({ gte: dueFrom(this.#state.indexFloor), lt: Buffer.from([DUE + 1]), limit: 1 })) {
+      for await (const key of this.#contents.db.keys({ gte: dueFrom(this.#contents.state.indexFloor), lt: Buffer.from([DUE + 1]), limit: 1 })) {
         oldest = readDueRowKey(key)?.deadline ?? 0;
       }
     } finally {
@@ -494,7 +470,7 @@ export class Store {
     const found: StoredItem[] = [];
     let last: string | undefined;
     let rows = 0;
-    const iterator = this.#db.iterator({ ...from, lt: end, fillCache: false, highWaterMarkBytes: SCAN_BYTES });
+    const iterator = this.#contents.db.iterator({ ...from, lt: end, fillCache: false, highWaterMarkBytes: SCAN_BYTES });
     try {
       while (rows < limit) {
         const portion = await iterator.nextv(limit - rows);
@@ -523,7 +499,7 @@ export class Store {
   /** Committed deletes of prefixes that are not over, by number. */
   async jobs(): Promise<Map<number, JobRow>> {
     const jobs = new Map<number, JobRow>();
-    for await (const [key, value] of this.#db.iterator({ gte: JOBS_FROM, lt: JOBS_TO, fillCache: false })) {
+    for await (const [key, value] of this.#contents.db.iterator({ gte: JOBS_FROM, lt: JOBS_TO, fillCache: false })) {
       const job = decodeJob(value);
       if (job === undefined) this.#damaged('a job row');
       else jobs.set(numberOfJob(key), job);
@@ -533,21 +509,21 @@ export class Store {
 
   /** The value log and what is alive in it, for its collector and for stats. */
   get values(): ValueLog {
-    return this.#values;
+    return this.#contents.values;
   }
 
   get segments(): SegmentTable {
-    return this.#segments;
+    return this.#contents.segments;
   }
 
   /** Bytes of values in use in segments, with their heads. */
   get liveValueBytes(): number {
-    return this.#segments.liveBytes;
+    return this.#contents.segments.liveBytes;
   }
 
   /** The rest of the segments. */
   get deadValueBytes(): number {
-    return Math.max(0, this.#values.bytes - this.liveValueBytes);
+    return Math.max(0, this.#contents.values.bytes - this.liveValueBytes);
   }
 
   /** True for a segment of values that eviction kept because they were read. */
@@ -563,18 +539,18 @@ export class Store {
   /** Bytes of the segments that only wait for a sync, or for who reads them, to be removed. */
   get emptyBytes(): number {
     let bytes = 0;
-    for (const id of this.#empty) bytes += this.#values.size(id);
+    for (const id of this.#empty) bytes += this.#contents.values.size(id);
     return bytes;
   }
 
   /** Gives back the space of deleted rows in a range of LevelDB. */
   async compactSweptIndex(): Promise<void> {
-    await this.#db.compactRange(dueFrom(0), dueFrom(this.#state.indexFloor));
+    await this.#contents.db.compactRange(dueFrom(0), dueFrom(this.#contents.state.indexFloor));
   }
 
   /** The key that eviction has come to; undefined = before the first. */
   async hand(): Promise<string | undefined> {
-    const row = await this.#db.get(HAND_KEY);
+    const row = await this.#contents.db.get(HAND_KEY);
     return row === undefined || row.length === 0 ? undefined : row.toString('latin1');
   }
 
@@ -587,7 +563,7 @@ export class Store {
 
   /** Stages the key that eviction under a counted prefix has come to, and the cas unique at which its lap began. */
   moveHandUnder(prefix: CountedPrefix, hand: string | undefined, handCas: number): void {
-    this.#counted?.moveHand(prefix, hand, handCas);
+    this.#contents.counted?.moveHand(prefix, hand, handCas);
     this.#staged.stateChanged = true;
     this.#changed();
   }
@@ -606,37 +582,37 @@ export class Store {
 
   /** Stages that all under a prefix is counted. */
   finishCount(prefix: CountedPrefix): void {
-    this.#counted?.finish(prefix);
+    this.#contents.counted?.finish(prefix);
     this.#staged.stateChanged = true;
     this.#changed();
   }
 
   /** Gives back the space of deleted rows of every kind. */
   async compactAll(): Promise<void> {
-    await this.#db.compactRange(Buffer.from([0]), Buffer.from([0xff]));
+    await this.#contents.db.compactRange(Buffer.from([0]), Buffer.from([0xff]));
   }
 
   /** All that is committed now, to be read while writes go on. Must be closed: it holds disk space. */
   snapshot(): StoreSnapshot {
-    return new StoreSnapshot(this.#db, this.#values);
+    return new StoreSnapshot(this.#contents.db, this.#contents.values);
   }
 
   /** Gives back the space of deleted rows between two keys; undefined = from the first, up to the last. */
   async compactBetween(from: string | undefined, to: string | undefined): Promise<void> {
-    await this.#db.compactRange(itemKey(from ?? ''), to === undefined ? Buffer.from([ITEM + 1]) : itemKey(to));
+    await this.#contents.db.compactRange(itemKey(from ?? ''), to === undefined ? Buffer.from([ITEM + 1]) : itemKey(to));
   }
 
   /** LevelDB's tables that hold items, from its newest level to its oldest. */
   itemTables(): LevelTable[] {
-    return readLevelTables(this.#db.getProperty('leveldb.sstables'));
+    return readLevelTables(this.#contents.db.getProperty('leveldb.sstables'));
   }
 
   /** Bytes of tables: of items, and of the part of the index that is swept; and bytes of LevelDB's logs. */
   async levelUse(): Promise<LevelUse> {
     // In this order: what goes from a log into a table meanwhile is counted twice rather than not at all.
     const logs = await this.#bytesOfFiles((name) => name.endsWith('.log'));
-    const items = await this.#db.approximateSize(itemKey(''), Buffer.from([ITEM + 1]));
-    const sweptIndex = await this.#db.approximateSize(dueFrom(0), dueFrom(this.#state.indexFloor));
+    const items = await this.#contents.db.approximateSize(itemKey(''), Buffer.from([ITEM + 1]));
+    const sweptIndex = await this.#contents.db.approximateSize(dueFrom(0), dueFrom(this.#contents.state.indexFloor));
     return { items, sweptIndex, logs };
   }
 
@@ -661,11 +637,11 @@ export class Store {
 
   /** LevelDB's own account: files and sizes per level, compaction time and bytes. */
   levelStats(): string {
-    return this.#db.getProperty('leveldb.stats');
+    return this.#contents.db.getProperty('leveldb.stats');
   }
 
   levelMemory(): number {
-    return Number(this.#db.getProperty('leveldb.approximate-memory-usage'));
+    return Number(this.#contents.db.getProperty('leveldb.approximate-memory-usage'));
   }
 
   /** Bytes of LevelDB's files. */
@@ -699,8 +675,8 @@ export class Store {
         await this.sync();
       }
     } finally {
-      await this.#db.close();
-      this.#values.close();
+      await this.#contents.db.close();
+      this.#contents.values.close();
     }
   }
 
@@ -711,11 +687,10 @@ export class Store {
    * @throws TugelaError when it cannot be opened; it stays failed.
    */
   async reopen(): Promise<void> {
-    await this.#db.close();
-    this.#db = await openMended(this.directory, this.#options);
-    const values = this.#values;
-    await this.#load();
-    values.close();
+    const loaded = await this.#contents.openAnew();
+    // From here on in one step.
+    this.#contents.replace(loaded);
+    this.#listed.clear();
     this.#empty.clear();
     this.#kept.clear();
     // What replaced some of them was lost.
@@ -726,61 +701,11 @@ export class Store {
     if (failure !== undefined) this.#dropStaged(failure);
   }
 
-  async #load(): Promise<void> {
-    const row = await this.#db.get(STATE_KEY);
-    // Taken for a new store, or with wrong counts, value segments would be removed that hold values.
-    if (row === undefined && (await this.#db.keys({ limit: 1 }).all()).length > 0) throw this.#corrupt('its state row is not there');
-    const state = row === undefined ? emptyState() : decodeState(row);
-    if (state === undefined) throw this.#corrupt('its state row is damaged');
-    const segments = new SegmentTable();
-    for await (const [key, value] of this.#db.iterator({ gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) })) {
-      if (!segments.load(key, value)) throw this.#corrupt('its counts of live values in segments are damaged');
-    }
-    const values = await ValueLog.open(join(this.directory, 'values'), state.nextSegment, this.#options.segmentBytes);
-    // LevelDB's recovery left all it found in synced tables, so what is empty now stays so.
-    for (const id of values.ids()) {
-      if (segments.use(id).liveItems <= 0) await values.remove(id);
-    }
-    for (const [id, use] of segments.entries()) {
-      if (use.liveItems <= 0) segments.forget(id);
-    }
-    if (state.rowBytes === 0) state.rowBytes = guessRowBytes(state, segments);
-    const quotas = await this.#loadQuotas(state);
-    // All at once: commands go on while this is read.
-    const { cas } = this.#state;
-    this.#casOnDisk = row === undefined ? Number.NEGATIVE_INFINITY : state.cas;
-    if (row !== undefined || cas > 0) state.cas = Math.max(cas, state.cas) + CAS_JUMP;
-    this.#state = state;
-    this.#segments = segments;
-    this.#values = values;
-    const prefixes = this.#options.countedPrefixes ?? [...quotas.keys()];
-    if (prefixes.length > 0) this.#counted ??= new CountedPrefixes(prefixes);
-    this.#counted?.load(quotas);
-    this.#listed.clear();
-  }
-
-  /** Reads what is counted of prefixes. Rows that nobody keeps up to date, or did not, are deleted: they would lie later. */
-  async #loadQuotas(state: StoreState): Promise<Map<string, QuotaRow>> {
-    const wanted = this.#options.countedPrefixes === undefined ? undefined : new Set(this.#options.countedPrefixes);
-    const quotas = new Map<string, QuotaRow>();
-    const batch = new RowBatch(this.#db);
-    for await (const [key, value] of this.#db.iterator({ gte: QUOTAS_FROM, lt: QUOTAS_TO, fillCache: false })) {
-      const prefix = prefixOfQuota(key);
-      const quota = decodeQuota(value);
-      if (quota === undefined) this.#damaged('a quota row');
-      if (quota !== undefined && state.keepsQuotas === 1 && wanted?.has(prefix) !== false) quotas.set(prefix, quota);
-      else batch.del(key);
-    }
-    if (batch.bytes > 0) await batch.write(this.#options.syncEveryBatch);
-    state.keepsQuotas = 1;
-    return quotas;
-  }
-
   /** Gives a value a place in the value log, and stages its record; `pieces`: the value, where the item is without it. */
   #putRecord(key: string, item: Item, kind: number, pieces?: readonly Buffer[]): Item & { readonly place: Place } {
     const size = RECORD_HEAD_BYTES + key.length + item.length;
     const place = this.#reserve(kind, size);
-    this.#segments.add(place.segment, size, item.expiresAt);
+    this.#contents.segments.add(place.segment, size, item.expiresAt);
     const isCopied = item.length <= COPIED_VALUE_BYTES;
     const bytes = isCopied ? this.#slab.take(size) : Buffer.allocUnsafe(size - item.length);
     // The checksum of a large value is left to the commit, which has time.
@@ -809,7 +734,7 @@ export class Store {
     this.#staged.dropRecord(key);
     if (old.expiresAt !== 0) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
     this.#forgetOld(key, old, undefined);
-    if (this.#counted !== undefined) this.#counted.change(key, -1, -(key.length + old.length));
+    if (this.#contents.counted !== undefined) this.#contents.counted.change(key, -1, -(key.length + old.length));
     const { entries } = this.#staged;
     const before = entries.size;
     entries.set(key, null);
@@ -824,19 +749,15 @@ export class Store {
   async #writeOut(): Promise<void> {
     const { ephemeral } = this;
     if (ephemeral === undefined) return;
-    const walk = ephemeral.walk(this.#state.cas);
+    const walk = ephemeral.walk(this.#contents.state.cas);
     for (let [next] = walk.next(1); next !== undefined; [next] = walk.next(1)) {
       const { key, item } = next;
       ephemeral.delete(key);
-      if (item.cas <= this.#state.flushCas || ephemeral.isExpired(item)) continue;
+      if (item.cas <= this.#contents.state.flushCas || ephemeral.isExpired(item)) continue;
       this.#putOnDisk(key, undefined, item);
       if (this.#staged.bytes >= WRITE_OUT_BYTES) await this.committed();
     }
     walk.end();
-  }
-
-  #corrupt(problem: string): TugelaError {
-    return new TugelaError('TUGELA_STORE_CORRUPT', `Cannot open store at ${this.directory}: ${problem}${repairAdvice(this.directory)}`);
   }
 
   #stage(key: string, old: Item | undefined, item: Item): void {
@@ -845,13 +766,13 @@ export class Store {
       this.#forgetOld(key, old, item.place);
       if (old.expiresAt !== 0 && !isInBucket) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
     }
-    this.#state.items++;
-    this.#state.bytes += key.length + item.length;
-    if (this.#counted !== undefined) {
-      if (old === undefined) this.#counted.change(key, 1, key.length + item.length);
-      else this.#counted.change(key, 0, item.length - old.length);
+    this.#contents.state.items++;
+    this.#contents.state.bytes += key.length + item.length;
+    if (this.#contents.counted !== undefined) {
+      if (old === undefined) this.#contents.counted.change(key, 1, key.length + item.length);
+      else this.#contents.counted.change(key, 0, item.length - old.length);
     }
-    this.#state.rowBytes += itemRowBytes(key, item);
+    this.#contents.state.rowBytes += itemRowBytes(key, item);
     const { entries } = this.#staged;
     const before = entries.size;
     entries.set(key, item);
@@ -866,42 +787,37 @@ export class Store {
     const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
     if (this.#listed.takeBack(deadline, item.ttlShift, key)) return;
     this.#staged.hint(deadline, item.ttlShift, key);
-    this.#state.indexEntries++;
-    if (deadline < this.#state.indexFloor) this.#state.indexFloor = deadline;
+    this.#contents.state.indexEntries++;
+    if (deadline < this.#contents.state.indexFloor) this.#contents.state.indexFloor = deadline;
     for (const listing of this.#listings) listing.earliest = Math.min(listing.earliest, deadline);
   }
 
   /** `place` = where the value lies that takes the place of the old one, which may be the same. */
   #forgetOld(key: string, old: Item, place: Place | undefined): void {
-    this.#state.items--;
-    this.#state.bytes -= key.length + old.length;
-    this.#state.rowBytes -= itemRowBytes(key, old);
+    this.#contents.state.items--;
+    this.#contents.state.bytes -= key.length + old.length;
+    this.#contents.state.rowBytes -= itemRowBytes(key, old);
     if (old.place === undefined) return;
     if (place === undefined || place.offset !== old.place.offset || place.segment !== old.place.segment) this.deadRecords.note(old.place);
-    if (this.#segments.drop(old.place.segment, old.place.size)) this.#emptied(old.place.segment);
+    if (this.#contents.segments.drop(old.place.segment, old.place.size)) this.#emptied(old.place.segment);
   }
 
   #reserve(kind: number, size: number): Place {
-    const before = this.#values.activeOf(kind);
-    const place = this.#values.reserve(kind, size, this.#storedAt, fillSeconds(kind % KINDS));
+    const before = this.#contents.values.activeOf(kind);
+    const place = this.#contents.values.reserve(kind, size, this.#storedAt, fillSeconds(kind % KINDS));
     // What was full of dead values before it was full is empty from the start.
-    if (before !== undefined && before !== place.segment && this.#segments.use(before).liveItems <= 0) this.#empty.add(before);
+    if (before !== undefined && before !== place.segment && this.#contents.segments.use(before).liveItems <= 0) this.#empty.add(before);
     return place;
-  }
-
-  #damaged(where: string): void {
-    this.commits.damaged++;
-    this.#options.onDamaged?.(where);
   }
 
   #emptied(segment: number): void {
     // What is still being filled but holds only dead values is worth giving up when it is large.
-    if (!this.#values.isSealed(segment) && this.#values.size(segment) >= SEAL_EMPTY_BYTES) this.#values.seal(segment);
-    if (this.#values.isSealed(segment)) this.#empty.add(segment);
+    if (!this.#contents.values.isSealed(segment) && this.#contents.values.size(segment) >= SEAL_EMPTY_BYTES) this.#contents.values.seal(segment);
+    if (this.#contents.values.isSealed(segment)) this.#empty.add(segment);
   }
 
   #raiseFloor(floor: number): void {
-    if (floor > this.#state.indexFloor) this.#state.indexFloor = floor;
+    if (floor > this.#contents.state.indexFloor) this.#contents.state.indexFloor = floor;
   }
 
   #changed(): void {
@@ -930,7 +846,7 @@ export class Store {
           try {
             await this.#write(group);
             // Nothing is written in between: it shows this group and no later one.
-            for (const waiter of group.countWaiters) waiter.begun(new RowSnapshot(this.#db));
+            for (const waiter of group.countWaiters) waiter.begun(new RowSnapshot(this.#contents.db));
           } catch (cause) {
             error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.directory}: ${messageOf(cause)}`, { cause });
           }
@@ -949,42 +865,42 @@ export class Store {
 
   async #write(group: CommitGroup): Promise<void> {
     // Everything is encoded before the first await: the counters must be those of this group.
-    const batch = new RowBatch(this.#db);
-    this.#state.batch++;
+    const batch = new RowBatch(this.#contents.db);
+    this.#contents.state.batch++;
     for (const [key, item] of group.entries) {
       if (item === null) batch.del(itemKey(key));
       else this.#putItem(batch, key, item);
     }
     for (const [bucket, keys] of group.hints) {
-      const row = { deadline: Math.floor(bucket / 32), shift: bucket % 32, number: this.#state.batch };
+      const row = { deadline: Math.floor(bucket / 32), shift: bucket % 32, number: this.#contents.state.batch };
       batch.put(dueRowKey(row), packKeys(keys));
     }
     for (const { key, value } of group.dueRows) {
       if (value === undefined) batch.del(key);
       else batch.put(key, value);
     }
-    for (const { key, value } of this.#segments.takeDirtyRows()) {
+    for (const { key, value } of this.#contents.segments.takeDirtyRows()) {
       if (value === undefined) batch.del(key);
       else batch.put(key, value);
     }
     if (group.hand !== undefined) batch.put(HAND_KEY, group.hand);
-    if (this.#counted !== undefined) {
-      for (const { key, value } of this.#counted.takeDirtyRows()) batch.put(key, value);
+    if (this.#contents.counted !== undefined) {
+      for (const { key, value } of this.#contents.counted.takeDirtyRows()) batch.put(key, value);
       // What is staged from here on is not in the snapshot of this group.
-      if (group.countWaiters.length > 0) this.#counted.restart();
+      if (group.countWaiters.length > 0) this.#contents.counted.restart();
     }
-    this.#state.nextSegment = this.#values.next;
-    const { cas } = this.#state;
-    batch.put(STATE_KEY, encodeState(this.#state));
+    this.#contents.state.nextSegment = this.#contents.values.next;
+    const { cas } = this.#contents.state;
+    batch.put(STATE_KEY, encodeState(this.#contents.state));
     if (group.records.size > 0 || group.unused.length > 0) {
       const records = [...group.records.values(), ...unusedRecords(group.unused)].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
       for (const { bytes, rest, isSummed } of records) if (!isSummed) await sumInSteps(bytes, rest);
-      await this.#values.write(records);
-      if (this.#options.syncEveryBatch) await this.#values.sync();
+      await this.#contents.values.write(records);
+      if (this.#options.syncEveryBatch) await this.#contents.values.sync();
       for (const { place, bytes, rest } of records) this.commits.valueBytes += rest.length > 0 ? place.size : bytes.length;
     }
     await batch.write(this.#options.syncEveryBatch);
-    this.#casOnDisk = cas;
+    this.#contents.casOnDisk = cas;
     this.commits.batches++;
     this.commits.mutations += group.mutations;
     this.commits.levelBytes += batch.bytes;
@@ -1028,7 +944,7 @@ export class Store {
     const empty = [...this.#empty];
     if (this.hasPending) await this.committed();
     try {
-      await this.#values.sync();
+      await this.#contents.values.sync();
       await syncLevelLogs(this.directory);
     } catch (cause) {
       // After a failed fsync the kernel may call the next one good although data is lost.
@@ -1037,12 +953,12 @@ export class Store {
     }
     this.commits.syncs++;
     for (const id of empty) {
-      if (this.#segments.use(id).liveItems > 0) {
+      if (this.#contents.segments.use(id).liveItems > 0) {
         this.#empty.delete(id);
-      } else if (await this.#values.remove(id)) {
+      } else if (await this.#contents.values.remove(id)) {
         this.#empty.delete(id);
         this.#kept.delete(id);
-        this.#segments.forget(id);
+        this.#contents.segments.forget(id);
         this.deadRecords.forget(id);
       }
     }
@@ -1059,17 +975,6 @@ function afterNextPoll(): Promise<void> {
 function withValue<P extends Place | undefined>(item: Item, value: Buffer | undefined, place: P): Item & { readonly place: P } {
   const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
   return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place);
-}
-
-/** For a store of a version that did not count them. */
-function guessRowBytes({ items, bytes }: StoreState, segments: SegmentTable): number {
-  let outside = 0;
-  let outsideBytes = 0;
-  for (const [, use] of segments.entries()) {
-    outside += use.liveItems;
-    outsideBytes += use.liveBytes - use.liveItems * RECORD_HEAD_BYTES;
-  }
-  return Math.max(0, bytes - outsideBytes + (items - outside) * INLINE_ROW_BYTES + outside * GUESSED_ROW_BYTES);
 }
 
 function sameBucket(old: Item | undefined, item: Item): boolean {

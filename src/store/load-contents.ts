@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { TugelaError } from '../errors.ts';
+import { RECORD_HEAD_BYTES } from './item-row.ts';
+import { SEGMENT, STATE_KEY } from './keys.ts';
+import { repairAdvice } from './open-advice.ts';
+import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
+import { type Level, RowBatch } from './row-batch.ts';
+import { SegmentTable } from './segment-table.ts';
+import { decodeState, emptyState, type StoreState } from './state-row.ts';
+import type { StoreOptions } from './store-options.ts';
+import { ValueLog } from './value-log.ts';
+
+/** Bytes of an item's row besides key and value, and of a row with a key of usual length whose value lies in the value log. */
+const INLINE_ROW_BYTES = 27;
+const GUESSED_ROW_BYTES = 71;
+
+/** What the rows of a store say of it, besides its items. */
+export interface LoadedContents {
+  readonly state: StoreState;
+  /** There was no state row: nothing was ever committed. */
+  readonly isNew: boolean;
+  readonly segments: SegmentTable;
+  readonly values: ValueLog;
+  readonly quotas: ReadonlyMap<string, QuotaRow>;
+}
+
+/**
+ * Reads a store's counters and opens its value log. Value segments that hold nothing are removed, and quota rows that
+ * are not kept up to date. `damaged` is told of rows that the store can do without.
+ *
+ * @throws TugelaError TUGELA_STORE_CORRUPT
+ */
+export async function loadContents(directory: string, db: Level, options: StoreOptions, damaged: (where: string) => void): Promise<LoadedContents> {
+  const row = await db.get(STATE_KEY);
+  // Taken for a new store, or with wrong counts, value segments would be removed that hold values.
+  if (row === undefined && (await db.keys({ limit: 1 }).all()).length > 0) throw corrupt(directory, 'its state row is not there');
+  const state = row === undefined ? emptyState() : decodeState(row);
+  if (state === undefined) throw corrupt(directory, 'its state row is damaged');
+  const segments = new SegmentTable();
+  for await (const [key, value] of db.iterator({ gte: Buffer.from([SEGMENT]), lt: Buffer.from([SEGMENT + 1]) })) {
+    if (!segments.load(key, value)) throw corrupt(directory, 'its counts of live values in segments are damaged');
+  }
+  const values = await ValueLog.open(join(directory, 'values'), state.nextSegment, options.segmentBytes);
+  // LevelDB's recovery left all it found in synced tables, so what is empty now stays so.
+  for (const id of values.ids()) {
+    if (segments.use(id).liveItems <= 0) await values.remove(id);
+  }
+  for (const [id, use] of segments.entries()) {
+    if (use.liveItems <= 0) segments.forget(id);
+  }
+  if (state.rowBytes === 0) state.rowBytes = guessRowBytes(state, segments);
+  const quotas = await loadQuotas(db, state, options, damaged);
+  return { state, isNew: row === undefined, segments, values, quotas };
+}
+
+/** Reads what is counted of prefixes. Rows that nobody keeps up to date, or did not, are deleted: they would lie later. */
+async function loadQuotas(db: Level, state: StoreState, options: StoreOptions, damaged: (where: string) => void): Promise<Map<string, QuotaRow>> {
+  const wanted = options.countedPrefixes === undefined ? undefined : new Set(options.countedPrefixes);
+  const quotas = new Map<string, QuotaRow>();
+  const batch = new RowBatch(db);
+  for await (const [key, value] of db.iterator({ gte: QUOTAS_FROM, lt: QUOTAS_TO, fillCache: false })) {
+    const prefix = prefixOfQuota(key);
+    const quota = decodeQuota(value);
+    if (quota === undefined) damaged('a quota row');
+    if (quota !== undefined && state.keepsQuotas === 1 && wanted?.has(prefix) !== false) quotas.set(prefix, quota);
+    else batch.del(key);
+  }
+  if (batch.bytes > 0) await batch.write(options.syncEveryBatch);
+  state.keepsQuotas = 1;
+  return quotas;
+}
+
+/** For a store of a version that did not count them. */
+function guessRowBytes({ items, bytes }: StoreState, segments: SegmentTable): number {
+  let outside = 0;
+  let outsideBytes = 0;
+  for (const [, use] of segments.entries()) {
+    outside += use.liveItems;
+    outsideBytes += use.liveBytes - use.liveItems * RECORD_HEAD_BYTES;
+  }
+  return Math.max(0, bytes - outsideBytes + (items - outside) * INLINE_ROW_BYTES + outside * GUESSED_ROW_BYTES);
+}
+
+function corrupt(directory: string, problem: string): TugelaError {
+  return new TugelaError('TUGELA_STORE_CORRUPT', `Cannot open store at ${directory}: ${problem}${repairAdvice(directory)}`);
+}
