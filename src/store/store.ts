@@ -7,30 +7,29 @@ import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
 import { Contents } from './contents.ts';
 import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, writeOwner } from './directory.ts';
-import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
+import { countKeys, dueFrom, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
 import { DeadRecords } from './dead-records.ts';
 import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
-import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from './item-row.ts';
+import { GroupWriter } from './group-writer.ts';
+import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES } from './item-row.ts';
 import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
-import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd, STATE_KEY } from './keys.ts';
+import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { ListedKeys } from './listed-keys.ts';
 import { syncLevelLogs } from './log-sync.ts';
-import { RowBatch } from './row-batch.ts';
-import { RowScratch } from './row-scratch.ts';
 import { RowSnapshot } from './row-snapshot.ts';
 import type { SegmentTable } from './segment-table.ts';
 import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
-import { encodeState, type StoreState } from './state-row.ts';
+import type { StoreState } from './state-row.ts';
 import { joinInSteps } from './steps.ts';
 import type { StoreOptions } from './store-options.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
-import { type RecordWrite, SEGMENT_BYTES, type ValueLog } from './value-log.ts';
+import { NO_REST, SEGMENT_BYTES, type ValueLog } from './value-log.ts';
 import { fillSeconds, KINDS, valueKind } from './value-kind.ts';
-import { checkedValueOf, sumInSteps, unusedHead, valueOfRecord, writeRecord, writeUnsummed } from './value-record.ts';
+import { checkedValueOf, valueOfRecord, writeRecord, writeUnsummed } from './value-record.ts';
 
 /**
  * How far the cas unique may run ahead of the one on disk before a batch is written for its sake: items in memory alone
@@ -52,9 +51,6 @@ const READ_NOW_BYTES = 16 * 1024;
 
 /** Bytes of rows that a scan takes from LevelDB at once: bounds what one step holds in memory and how long it takes. */
 const SCAN_BYTES = 128 * 1024;
-
-/** Of a record that lies in one piece. */
-const NO_REST: readonly Buffer[] = [];
 
 export type { CommitStats } from './commit-stats.ts';
 export type { StoreOptions } from './store-options.ts';
@@ -113,14 +109,13 @@ export class Store {
   readonly #contents: Contents;
   #staged = new CommitGroup();
   #inFlight: CommitGroup | undefined;
-  #levelBytesWritten = 0;
+  readonly #writer: GroupWriter;
   #groups = 1;
   #settledGroups = 0;
   #scheduled = false;
   #committing = false;
   /** Set once a batch failed: LevelDB must be opened anew before it can be trusted with writes. */
   #failure: Error | undefined;
-  readonly #scratch = new RowScratch();
   readonly #slab = new Slab();
   /** Segments without live values, to be removed after the next sync. */
   readonly #empty = new Set<number>();
@@ -140,6 +135,7 @@ export class Store {
     this.#contents = contents;
     this.#options = options;
     this.commits = commits;
+    this.#writer = new GroupWriter(contents, commits, options.syncEveryBatch);
     this.#damaged = damaged;
     this.deadRecords = new DeadRecords(options.segmentBytes ?? SEGMENT_BYTES);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
@@ -195,7 +191,7 @@ export class Store {
 
   /** Bytes given to LevelDB since the start. */
   get levelBytesWritten(): number {
-    return this.#levelBytesWritten;
+    return this.#writer.levelBytesWritten;
   }
 
   /** Bytes staged and not yet committed, with what keeping them in order takes. */
@@ -844,7 +840,7 @@ export class Store {
         let error = this.#failure;
         if (error === undefined) {
           try {
-            await this.#write(group);
+            await this.#writer.write(group);
             // Nothing is written in between: it shows this group and no later one.
             for (const waiter of group.countWaiters) waiter.begun(new RowSnapshot(this.#contents.db));
           } catch (cause) {
@@ -861,60 +857,6 @@ export class Store {
     } finally {
       this.#committing = false;
     }
-  }
-
-  async #write(group: CommitGroup): Promise<void> {
-    // Everything is encoded before the first await: the counters must be those of this group.
-    const batch = new RowBatch(this.#contents.db);
-    this.#contents.state.batch++;
-    for (const [key, item] of group.entries) {
-      if (item === null) batch.del(itemKey(key));
-      else this.#putItem(batch, key, item);
-    }
-    for (const [bucket, keys] of group.hints) {
-      const row = { deadline: Math.floor(bucket / 32), shift: bucket % 32, number: this.#contents.state.batch };
-      batch.put(dueRowKey(row), packKeys(keys));
-    }
-    for (const { key, value } of group.dueRows) {
-      if (value === undefined) batch.del(key);
-      else batch.put(key, value);
-    }
-    for (const { key, value } of this.#contents.segments.takeDirtyRows()) {
-      if (value === undefined) batch.del(key);
-      else batch.put(key, value);
-    }
-    if (group.hand !== undefined) batch.put(HAND_KEY, group.hand);
-    if (this.#contents.counted !== undefined) {
-      for (const { key, value } of this.#contents.counted.takeDirtyRows()) batch.put(key, value);
-      // What is staged from here on is not in the snapshot of this group.
-      if (group.countWaiters.length > 0) this.#contents.counted.restart();
-    }
-    this.#contents.state.nextSegment = this.#contents.values.next;
-    const { cas } = this.#contents.state;
-    batch.put(STATE_KEY, encodeState(this.#contents.state));
-    if (group.records.size > 0 || group.unused.length > 0) {
-      const records = [...group.records.values(), ...unusedRecords(group.unused)].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
-      for (const { bytes, rest, isSummed } of records) if (!isSummed) await sumInSteps(bytes, rest);
-      await this.#contents.values.write(records);
-      if (this.#options.syncEveryBatch) await this.#contents.values.sync();
-      for (const { place, bytes, rest } of records) this.commits.valueBytes += rest.length > 0 ? place.size : bytes.length;
-    }
-    await batch.write(this.#options.syncEveryBatch);
-    this.#contents.casOnDisk = cas;
-    this.commits.batches++;
-    this.commits.mutations += group.mutations;
-    this.commits.levelBytes += batch.bytes;
-    this.#levelBytesWritten += batch.bytes;
-    if (this.#options.syncEveryBatch) this.commits.syncs++;
-  }
-
-  #putItem(batch: RowBatch, key: string, item: Item): void {
-    const value = this.#scratch.row(rowSize(item));
-    writeItemRow(value, 0, item);
-    const row = this.#scratch.key(1 + key.length);
-    row[0] = ITEM;
-    row.write(key, 1, 'latin1');
-    batch.put(row, value);
   }
 
   #fail(group: CommitGroup, error: Error): void {
@@ -984,20 +926,6 @@ function sameBucket(old: Item | undefined, item: Item): boolean {
     old.ttlShift === item.ttlShift &&
     bucketDeadline(old.expiresAt, old.ttlShift) === bucketDeadline(item.expiresAt, item.ttlShift)
   );
-}
-
-/** What to write to places that are not needed, one head for all that lie together. */
-function unusedRecords(places: readonly Place[]): RecordWrite[] {
-  const runs: Place[] = [];
-  for (const place of places.toSorted((a, b) => a.segment - b.segment || a.offset - b.offset)) {
-    const last = runs.at(-1);
-    if (last !== undefined && last.segment === place.segment && last.offset + last.size === place.offset) {
-      runs[runs.length - 1] = { ...last, size: last.size + place.size };
-    } else {
-      runs.push(place);
-    }
-  }
-  return runs.map((place) => ({ place, bytes: unusedHead(place.size), rest: NO_REST, isSummed: true }));
 }
 
 function dueKeyOf(id: string): Buffer {

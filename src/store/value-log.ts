@@ -39,6 +39,9 @@ export interface RecordWrite {
   readonly isSummed: boolean;
 }
 
+/** Of a record that lies in one piece. */
+export const NO_REST: readonly Buffer[] = [];
+
 /** What the value log has on disk. */
 export interface ValueLogStats {
   readonly segments: number;
