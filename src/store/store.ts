@@ -2,7 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, TugelaError } from '../errors.ts';
 import { type Item, itemOf, type Place } from '../item.ts';
-import { CommitGroup, type CommitWaiter } from './commit-group.ts';
+import type { CommitGroup, CommitWaiter } from './commit-group.ts';
+import { CommitPipeline } from './commit-pipeline.ts';
 import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
 import { Contents } from './contents.ts';
 import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
@@ -18,7 +19,7 @@ import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { ListedKeys } from './listed-keys.ts';
 import { syncLevelLogs } from './log-sync.ts';
-import { RowSnapshot } from './row-snapshot.ts';
+import type { RowSnapshot } from './row-snapshot.ts';
 import type { SegmentTable } from './segment-table.ts';
 import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
@@ -107,15 +108,8 @@ export class Store {
   readonly #options: StoreOptions;
   readonly #damaged: (where: string) => void;
   readonly #contents: Contents;
-  #staged = new CommitGroup();
-  #inFlight: CommitGroup | undefined;
   readonly #writer: GroupWriter;
-  #groups = 1;
-  #settledGroups = 0;
-  #scheduled = false;
-  #committing = false;
-  /** Set once a batch failed: LevelDB must be opened anew before it can be trusted with writes. */
-  #failure: Error | undefined;
+  readonly #pipeline: CommitPipeline;
   readonly #slab = new Slab();
   /** Segments without live values, to be removed after the next sync. */
   readonly #empty = new Set<number>();
@@ -136,6 +130,7 @@ export class Store {
     this.#options = options;
     this.commits = commits;
     this.#writer = new GroupWriter(contents, commits, options.syncEveryBatch);
+    this.#pipeline = new CommitPipeline(contents, this.#writer, commits, (entries, error) => this.#lose(entries, error));
     this.#damaged = damaged;
     this.deadRecords = new DeadRecords(options.segmentBytes ?? SEGMENT_BYTES);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
@@ -186,7 +181,7 @@ export class Store {
 
   /** Why writes are refused, if they are. */
   get failure(): Error | undefined {
-    return this.#failure;
+    return this.#pipeline.failure;
   }
 
   /** Bytes given to LevelDB since the start. */
@@ -196,22 +191,22 @@ export class Store {
 
   /** Bytes staged and not yet committed, with what keeping them in order takes. */
   get pendingBytes(): number {
-    return this.#staged.bytes + (this.#inFlight?.bytes ?? 0);
+    return this.#pipeline.pendingBytes;
   }
 
   /** Number of the group that is being staged. Groups are committed in order. */
   get stagingGroup(): number {
-    return this.#groups;
+    return this.#pipeline.stagingGroup;
   }
 
   /** Number of the last group that was committed, or failed. */
   get settledGroup(): number {
-    return this.#settledGroups;
+    return this.#pipeline.settledGroup;
   }
 
   /** True when something is staged or being written. */
   get hasPending(): boolean {
-    return this.#inFlight !== undefined || !this.#staged.isEmpty;
+    return this.#pipeline.hasPending;
   }
 
   /** A cas unique higher than any before. */
@@ -223,9 +218,9 @@ export class Store {
   pending(key: string): Item | null | undefined {
     const item = this.ephemeral?.get(key);
     if (item !== undefined) return item;
-    const staged = this.#staged.entries.get(key);
+    const staged = this.#pipeline.staged.entries.get(key);
     if (staged !== undefined) return staged;
-    return this.#inFlight?.entries.get(key);
+    return this.#pipeline.inFlight?.entries.get(key);
   }
 
   /**
@@ -285,14 +280,14 @@ export class Store {
    * REQUIRES: the value is not inline; the record is whole, and does not change until it is committed.
    */
   relocate(key: string, old: Item, record: Buffer, isKept: boolean = this.isKept(old.place!.segment)): Item {
-    this.#staged.dropRecord(key);
+    this.#pipeline.staged.dropRecord(key);
     // By what is left of its life: it is to die with its new neighbours.
     const kind = valueKind(Math.max(old.storedAt, this.#storedAt), old.expiresAt);
     const place = this.#reserve(isKept ? KINDS + kind : kind, record.length);
     this.#contents.segments.add(place.segment, record.length, old.expiresAt);
     const isCopied = old.length <= COPIED_VALUE_BYTES;
     const head = record.length - old.length;
-    this.#staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
+    this.#pipeline.staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
     if (isKept) this.#kept.add(place.segment);
     const item = withValue(old, undefined, place);
     this.#stage(key, old, item);
@@ -322,22 +317,17 @@ export class Store {
   /** Stages a change of the state that no item carries: flushes, floors. */
   changeState(change: Partial<StoreState>): void {
     Object.assign(this.#contents.state, change);
-    this.#staged.stateChanged = true;
-    this.#changed();
+    this.#pipeline.stateChanged();
   }
 
   /** Tells a waiter when all that is staged now is committed; soon, but never within the call, when nothing is. */
   whenCommitted(waiter: CommitWaiter): void {
-    if (!this.#staged.isEmpty) this.#staged.waiters.push(waiter);
-    else if (this.#inFlight !== undefined) this.#inFlight.waiters.push(waiter);
-    else queueMicrotask(() => waiter.committed(this.#failure));
+    this.#pipeline.whenCommitted(waiter);
   }
 
   /** Resolves when all that is staged now is committed; rejects when it could not be. */
   committed(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.whenCommitted({ committed: (error) => (error === undefined ? resolve() : reject(error)) });
-    });
+    return this.#pipeline.committed();
   }
 
   /** Reads what is committed of some keys. Inline values come along; others are read with `readValue`. */
@@ -375,7 +365,7 @@ export class Store {
   async readValue(key: string, item: Item): Promise<Buffer | undefined> {
     if (item.value !== undefined) return item.value;
     if (item.place === undefined) return undefined;
-    const waiting = this.#staged.records.get(key) ?? this.#inFlight?.records.get(key);
+    const waiting = this.#pipeline.staged.records.get(key) ?? this.#pipeline.inFlight?.records.get(key);
     if (waiting !== undefined && waiting.place.segment === item.place.segment && waiting.place.offset === item.place.offset) {
       const [first, ...more] = waiting.rest;
       if (first === undefined) return waiting.bytes.subarray(RECORD_HEAD_BYTES + key.length);
@@ -429,9 +419,9 @@ export class Store {
 
   /** Stages the end of an index row that listed `count` keys, of which `left` must stay listed. */
   dropDueRow(id: string, count: number, left: readonly string[]): void {
-    this.#staged.dueRows.push({ key: dueKeyOf(id), value: left.length === 0 ? undefined : packKeys(left) });
+    this.#pipeline.staged.dueRows.push({ key: dueKeyOf(id), value: left.length === 0 ? undefined : packKeys(left) });
     this.#contents.state.indexEntries = Math.max(0, this.#contents.state.indexEntries - count + left.length);
-    this.#changed();
+    this.#pipeline.changed();
   }
 
   /** Deadline of the first index row; 0 when there is none. */
@@ -453,7 +443,7 @@ export class Store {
 
   /** What is not committed when an index listing begins; it must be taken from `#listings` when that ends. */
   #beginListing(): { earliest: number } {
-    const staged = { earliest: Math.min(this.#staged.earliestHint(), this.#inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY) };
+    const staged = { earliest: Math.min(this.#pipeline.staged.earliestHint(), this.#pipeline.inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY) };
     this.#listings.add(staged);
     return staged;
   }
@@ -488,8 +478,8 @@ export class Store {
 
   /** Stages how far a delete of a prefix has come; undefined = it is over. In one batch with what it deleted. */
   changeJob(number: number, job: JobRow | undefined): void {
-    this.#staged.dueRows.push({ key: jobKey(number), value: job === undefined ? undefined : encodeJob(job) });
-    this.#changed();
+    this.#pipeline.staged.dueRows.push({ key: jobKey(number), value: job === undefined ? undefined : encodeJob(job) });
+    this.#pipeline.changed();
   }
 
   /** Committed deletes of prefixes that are not over, by number. */
@@ -552,16 +542,14 @@ export class Store {
 
   /** Stages the key that eviction has come to. */
   moveHand(key: string | undefined): void {
-    this.#staged.hand = Buffer.from(key ?? '', 'latin1');
-    this.#staged.stateChanged = true;
-    this.#changed();
+    this.#pipeline.staged.hand = Buffer.from(key ?? '', 'latin1');
+    this.#pipeline.stateChanged();
   }
 
   /** Stages the key that eviction under a counted prefix has come to, and the cas unique at which its lap began. */
   moveHandUnder(prefix: CountedPrefix, hand: string | undefined, handCas: number): void {
     this.#contents.counted?.moveHand(prefix, hand, handCas);
-    this.#staged.stateChanged = true;
-    this.#changed();
+    this.#pipeline.stateChanged();
   }
 
   /**
@@ -570,17 +558,15 @@ export class Store {
    */
   beginCount(): Promise<RowSnapshot> {
     return new Promise((resolve, reject) => {
-      this.#staged.countWaiters.push({ begun: resolve, failed: reject });
-      this.#staged.stateChanged = true;
-      this.#changed();
+      this.#pipeline.staged.countWaiters.push({ begun: resolve, failed: reject });
+      this.#pipeline.stateChanged();
     });
   }
 
   /** Stages that all under a prefix is counted. */
   finishCount(prefix: CountedPrefix): void {
     this.#contents.counted?.finish(prefix);
-    this.#staged.stateChanged = true;
-    this.#changed();
+    this.#pipeline.stateChanged();
   }
 
   /** Gives back the space of deleted rows of every kind. */
@@ -619,7 +605,7 @@ export class Store {
    * @throws TugelaError TUGELA_STORE_FAILED while writes are refused, or when the disk fails: then they are from now on
    */
   sync(): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#pipeline.failure !== undefined) return Promise.reject(this.#pipeline.failure);
     if (this.#syncQueued !== undefined) return this.#syncQueued;
     const run = async (): Promise<void> => {
       await this.#syncing?.catch(() => {});
@@ -664,10 +650,9 @@ export class Store {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      if (this.#failure === undefined) {
+      if (this.#pipeline.failure === undefined) {
         await this.#writeOut();
-        this.#staged.stateChanged = true;
-        this.#changed();
+        this.#pipeline.stateChanged();
         await this.sync();
       }
     } finally {
@@ -691,10 +676,7 @@ export class Store {
     this.#kept.clear();
     // What replaced some of them was lost.
     this.deadRecords.clear();
-    const failure = this.#failure;
-    this.#failure = undefined;
-    // What was staged since is counted in what was just replaced.
-    if (failure !== undefined) this.#dropStaged(failure);
+    this.#pipeline.resume();
   }
 
   /** Gives a value a place in the value log, and stages its record; `pieces`: the value, where the item is without it. */
@@ -708,7 +690,7 @@ export class Store {
     const isSummed = item.length <= STEP_BYTES;
     if (isSummed) writeRecord(bytes, key, item);
     else writeUnsummed(bytes, key, item);
-    this.#staged.records.set(key, { place, bytes, rest: isCopied ? NO_REST : (pieces ?? [item.value!]), isSummed });
+    this.#pipeline.staged.records.set(key, { place, bytes, rest: isCopied ? NO_REST : (pieces ?? [item.value!]), isSummed });
     return withValue(item, isCopied ? bytes.subarray(size - item.length) : item.value, place);
   }
 
@@ -720,25 +702,25 @@ export class Store {
 
   #putOnDisk(key: string, old: Item | undefined, item: Item, pieces?: readonly Buffer[]): Item {
     this.#storedAt = item.storedAt;
-    this.#staged.dropRecord(key);
+    this.#pipeline.staged.dropRecord(key);
     const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt), pieces) : withValue(item, this.#copied(item.value!), undefined);
     this.#stage(key, old, stored);
     return stored;
   }
 
   #removeFromDisk(key: string, old: Item): void {
-    this.#staged.dropRecord(key);
+    this.#pipeline.staged.dropRecord(key);
     if (old.expiresAt !== 0) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
     this.#forgetOld(key, old, undefined);
     if (this.#contents.counted !== undefined) this.#contents.counted.change(key, -1, -(key.length + old.length));
-    const { entries } = this.#staged;
+    const { entries } = this.#pipeline.staged;
     const before = entries.size;
     entries.set(key, null);
     // What was only staged never gets a row; the mark that deletes it gets one in any case.
     const dead = entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
     this.deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
-    this.#staged.bytes += ENTRY_BYTES + key.length;
-    this.#changed();
+    this.#pipeline.staged.bytes += ENTRY_BYTES + key.length;
+    this.#pipeline.changed();
   }
 
   /** Makes ordinary items of those in memory alone that are alive, a batch at a time. */
@@ -751,7 +733,7 @@ export class Store {
       ephemeral.delete(key);
       if (item.cas <= this.#contents.state.flushCas || ephemeral.isExpired(item)) continue;
       this.#putOnDisk(key, undefined, item);
-      if (this.#staged.bytes >= WRITE_OUT_BYTES) await this.committed();
+      if (this.#pipeline.staged.bytes >= WRITE_OUT_BYTES) await this.committed();
     }
     walk.end();
   }
@@ -769,20 +751,20 @@ export class Store {
       else this.#contents.counted.change(key, 0, item.length - old.length);
     }
     this.#contents.state.rowBytes += itemRowBytes(key, item);
-    const { entries } = this.#staged;
+    const { entries } = this.#pipeline.staged;
     const before = entries.size;
     entries.set(key, item);
     if (old !== undefined && entries.size > before) this.deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
-    this.#staged.bytes += ENTRY_BYTES + key.length + item.length;
+    this.#pipeline.staged.bytes += ENTRY_BYTES + key.length + item.length;
     if (item.expiresAt !== 0 && !isInBucket) this.#list(key, item);
-    this.#changed();
+    this.#pipeline.changed();
   }
 
   /** Stages an index entry for an item, unless its key is still listed in the item's bucket. */
   #list(key: string, item: Item): void {
     const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
     if (this.#listed.takeBack(deadline, item.ttlShift, key)) return;
-    this.#staged.hint(deadline, item.ttlShift, key);
+    this.#pipeline.staged.hint(deadline, item.ttlShift, key);
     this.#contents.state.indexEntries++;
     if (deadline < this.#contents.state.indexFloor) this.#contents.state.indexFloor = deadline;
     for (const listing of this.#listings) listing.earliest = Math.min(listing.earliest, deadline);
@@ -816,68 +798,9 @@ export class Store {
     if (floor > this.#contents.state.indexFloor) this.#contents.state.indexFloor = floor;
   }
 
-  #changed(): void {
-    this.#staged.mutations++;
-    if (this.#scheduled || this.#committing) return;
-    this.#scheduled = true;
-    // After the poll phase: all requests that arrived together are committed together.
-    setImmediate(() => {
-      this.#scheduled = false;
-      void this.#commit();
-    });
-  }
-
-  async #commit(): Promise<void> {
-    if (this.#committing) return;
-    // Between two groups too, when waiters stage more: a second loop would write groups side by side, in any order.
-    this.#committing = true;
-    try {
-      while (!this.#staged.isEmpty || this.#staged.waiters.length > 0) {
-        const group = this.#staged;
-        const number = this.#groups++;
-        this.#staged = new CommitGroup();
-        this.#inFlight = group;
-        let error = this.#failure;
-        if (error === undefined) {
-          try {
-            await this.#writer.write(group);
-            // Nothing is written in between: it shows this group and no later one.
-            for (const waiter of group.countWaiters) waiter.begun(new RowSnapshot(this.#contents.db));
-          } catch (cause) {
-            error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.directory}: ${messageOf(cause)}`, { cause });
-          }
-        }
-        this.#inFlight = undefined;
-        this.#settledGroups = number;
-        if (error !== undefined) this.#fail(group, error);
-        for (const waiter of group.waiters) waiter.committed(error);
-        // Who was just told sends more: with it the next group is half as large again, which is worth more than the wait.
-        if (error === undefined) await afterNextPoll();
-      }
-    } finally {
-      this.#committing = false;
-    }
-  }
-
-  #fail(group: CommitGroup, error: Error): void {
-    this.#failure = error;
-    this.commits.failures++;
-    this.#lose(group, error);
-    for (const waiter of group.countWaiters) waiter.failed(error);
-    this.#dropStaged(error);
-  }
-
-  #dropStaged(error: Error): void {
-    const group = this.#staged;
-    this.#staged = new CommitGroup();
-    this.#listed.clear();
-    this.#lose(group, error);
-    for (const waiter of group.countWaiters) waiter.failed(error);
-    for (const waiter of group.waiters) waiter.committed(error);
-  }
-
   /** What is on disk of a group's keys counts: what is in memory alone came after a delete that is lost. */
-  #lose({ entries }: CommitGroup, error: Error): void {
+  #lose(entries: CommitGroup['entries'], error: Error): void {
+    this.#listed.clear();
     if (this.ephemeral !== undefined) for (const key of entries.keys()) this.ephemeral.delete(key);
     this.#options.onFailed(entries.keys(), error);
   }
@@ -890,8 +813,9 @@ export class Store {
       await syncLevelLogs(this.directory);
     } catch (cause) {
       // After a failed fsync the kernel may call the next one good although data is lost.
-      this.#failure = new TugelaError('TUGELA_STORE_FAILED', `Cannot force store at ${this.directory} to disk: ${messageOf(cause)}`, { cause });
-      throw this.#failure;
+      const failure = new TugelaError('TUGELA_STORE_FAILED', `Cannot force store at ${this.directory} to disk: ${messageOf(cause)}`, { cause });
+      this.#pipeline.stop(failure);
+      throw failure;
     }
     this.commits.syncs++;
     for (const id of empty) {
@@ -905,12 +829,6 @@ export class Store {
       }
     }
   }
-}
-
-/** Resolves when the sockets have been looked at once more. */
-function afterNextPoll(): Promise<void> {
-  // The first is called after this turn's events, before the next are fetched.
-  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
 /** The item with another value and place. */
