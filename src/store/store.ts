@@ -1,6 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf, TugelaError } from '../errors.ts';
 import { type Item, itemOf, type Place } from '../item.ts';
 import type { CommitGroup, CommitWaiter } from './commit-group.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
@@ -9,7 +8,7 @@ import { Contents } from './contents.ts';
 import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, writeOwner } from './directory.ts';
 import { countKeys, dueFrom, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
-import { DeadRecords } from './dead-records.ts';
+import type { DeadRecords } from './dead-records.ts';
 import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
 import { GroupWriter } from './group-writer.ts';
@@ -18,7 +17,6 @@ import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOf
 import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { ListedKeys } from './listed-keys.ts';
-import { syncLevelLogs } from './log-sync.ts';
 import type { RowSnapshot } from './row-snapshot.ts';
 import type { SegmentTable } from './segment-table.ts';
 import { Slab } from './slab.ts';
@@ -26,11 +24,13 @@ import { StoreSnapshot } from './snapshot.ts';
 import type { StoreState } from './state-row.ts';
 import { joinInSteps } from './steps.ts';
 import type { StoreOptions } from './store-options.ts';
+import { StoreSync } from './store-sync.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
-import { NO_REST, SEGMENT_BYTES, type ValueLog } from './value-log.ts';
-import { fillSeconds, KINDS, valueKind } from './value-kind.ts';
+import { NO_REST, type ValueLog } from './value-log.ts';
+import { valueKind } from './value-kind.ts';
 import { checkedValueOf, valueOfRecord, writeRecord, writeUnsummed } from './value-record.ts';
+import { ValueSpace } from './value-space.ts';
 
 /**
  * How far the cas unique may run ahead of the one on disk before a batch is written for its sake: items in memory alone
@@ -40,9 +40,6 @@ const CAS_AHEAD = 2 ** 24;
 
 /** Bytes of a batch when ephemeral items are written out. */
 const WRITE_OUT_BYTES = 2 ** 20;
-
-/** Bytes from which a segment without live values is removed although it is not full. */
-const SEAL_EMPTY_BYTES = 2 ** 20;
 
 /** What a staged item takes besides key and value: about so much of V8's heap. */
 const ENTRY_BYTES = 512;
@@ -101,8 +98,6 @@ export class Store {
   readonly commits: CommitStats;
   /** Where rows died since the process started. */
   readonly deadRows: DeadRows = new DeadRows();
-  /** Records of the value log that died since the process started. */
-  readonly deadRecords: DeadRecords;
   /** Items that are not on disk; undefined = there are never any. */
   readonly ephemeral: EphemeralItems | undefined;
   readonly #options: StoreOptions;
@@ -111,15 +106,11 @@ export class Store {
   readonly #writer: GroupWriter;
   readonly #pipeline: CommitPipeline;
   readonly #slab = new Slab();
-  /** Segments without live values, to be removed after the next sync. */
-  readonly #empty = new Set<number>();
-  /** Segments of values that eviction kept. Known since the start: what was there before counts as new. */
-  readonly #kept = new Set<number>();
+  readonly #space: ValueSpace;
+  readonly #sync: StoreSync;
   /** Earliest deadlines of the index rows that listings under way cannot see, because they were not committed when it began. */
   readonly #listings = new Set<{ earliest: number }>();
   readonly #listed = new ListedKeys();
-  #syncing: Promise<void> | undefined;
-  #syncQueued: Promise<void> | undefined;
   /** When something was stored last, in Unix seconds. */
   #storedAt = 0;
   #closed = false;
@@ -132,7 +123,8 @@ export class Store {
     this.#writer = new GroupWriter(contents, commits, options.syncEveryBatch);
     this.#pipeline = new CommitPipeline(contents, this.#writer, commits, (entries, error) => this.#lose(entries, error));
     this.#damaged = damaged;
-    this.deadRecords = new DeadRecords(options.segmentBytes ?? SEGMENT_BYTES);
+    this.#space = new ValueSpace(contents, options.segmentBytes);
+    this.#sync = new StoreSync(contents, this.#pipeline, this.#space, commits);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
   }
 
@@ -167,6 +159,11 @@ export class Store {
   /** Bytes of their keys and values. */
   get bytes(): number {
     return this.#contents.state.bytes + (this.ephemeral?.itemBytes ?? 0);
+  }
+
+  /** Records of the value log that died since the process started. */
+  get deadRecords(): DeadRecords {
+    return this.#space.deadRecords;
   }
 
   /** The counters of what is on disk, as of everything staged. */
@@ -268,7 +265,7 @@ export class Store {
       return this.#putOnDisk(key, undefined, { ...item, value: this.ephemeral.release(key)!.value });
     }
     if (item.place !== undefined) {
-      this.#contents.segments.add(item.place.segment, item.place.size, item.expiresAt);
+      this.#space.retain(item.place, item.expiresAt);
     }
     this.#stage(key, old, item);
     return item;
@@ -283,12 +280,10 @@ export class Store {
     this.#pipeline.staged.dropRecord(key);
     // By what is left of its life: it is to die with its new neighbours.
     const kind = valueKind(Math.max(old.storedAt, this.#storedAt), old.expiresAt);
-    const place = this.#reserve(isKept ? KINDS + kind : kind, record.length);
-    this.#contents.segments.add(place.segment, record.length, old.expiresAt);
+    const place = isKept ? this.#space.reserveKept(kind, record.length, old.expiresAt, this.#storedAt) : this.#space.reserve(kind, record.length, old.expiresAt, this.#storedAt);
     const isCopied = old.length <= COPIED_VALUE_BYTES;
     const head = record.length - old.length;
     this.#pipeline.staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
-    if (isKept) this.#kept.add(place.segment);
     const item = withValue(old, undefined, place);
     this.#stage(key, old, item);
     return item;
@@ -509,24 +504,22 @@ export class Store {
 
   /** The rest of the segments. */
   get deadValueBytes(): number {
-    return Math.max(0, this.#contents.values.bytes - this.liveValueBytes);
+    return this.#space.deadBytes;
   }
 
   /** True for a segment of values that eviction kept because they were read. */
   isKept(segment: number): boolean {
-    return this.#kept.has(segment);
+    return this.#space.isKept(segment);
   }
 
   /** Segments that only wait for a sync to be removed. */
   get emptySegments(): number {
-    return this.#empty.size;
+    return this.#space.emptySegments;
   }
 
   /** Bytes of the segments that only wait for a sync, or for who reads them, to be removed. */
   get emptyBytes(): number {
-    let bytes = 0;
-    for (const id of this.#empty) bytes += this.#contents.values.size(id);
-    return bytes;
+    return this.#space.emptyBytes;
   }
 
   /** Gives back the space of deleted rows in a range of LevelDB. */
@@ -605,16 +598,7 @@ export class Store {
    * @throws TugelaError TUGELA_STORE_FAILED while writes are refused, or when the disk fails: then they are from now on
    */
   sync(): Promise<void> {
-    if (this.#pipeline.failure !== undefined) return Promise.reject(this.#pipeline.failure);
-    if (this.#syncQueued !== undefined) return this.#syncQueued;
-    const run = async (): Promise<void> => {
-      await this.#syncing?.catch(() => {});
-      this.#syncQueued = undefined;
-      this.#syncing = this.#syncNow().finally(() => (this.#syncing = undefined));
-      await this.#syncing;
-    };
-    this.#syncQueued = run();
-    return this.#syncQueued;
+    return this.#sync.sync();
   }
 
   /** LevelDB's own account: files and sizes per level, compaction time and bytes. */
@@ -672,18 +656,14 @@ export class Store {
     // From here on in one step.
     this.#contents.replace(loaded);
     this.#listed.clear();
-    this.#empty.clear();
-    this.#kept.clear();
-    // What replaced some of them was lost.
-    this.deadRecords.clear();
+    this.#space.clear();
     this.#pipeline.resume();
   }
 
   /** Gives a value a place in the value log, and stages its record; `pieces`: the value, where the item is without it. */
   #putRecord(key: string, item: Item, kind: number, pieces?: readonly Buffer[]): Item & { readonly place: Place } {
     const size = RECORD_HEAD_BYTES + key.length + item.length;
-    const place = this.#reserve(kind, size);
-    this.#contents.segments.add(place.segment, size, item.expiresAt);
+    const place = this.#space.reserve(kind, size, item.expiresAt, this.#storedAt);
     const isCopied = item.length <= COPIED_VALUE_BYTES;
     const bytes = isCopied ? this.#slab.take(size) : Buffer.allocUnsafe(size - item.length);
     // The checksum of a large value is left to the commit, which has time.
@@ -775,23 +755,7 @@ export class Store {
     this.#contents.state.items--;
     this.#contents.state.bytes -= key.length + old.length;
     this.#contents.state.rowBytes -= itemRowBytes(key, old);
-    if (old.place === undefined) return;
-    if (place === undefined || place.offset !== old.place.offset || place.segment !== old.place.segment) this.deadRecords.note(old.place);
-    if (this.#contents.segments.drop(old.place.segment, old.place.size)) this.#emptied(old.place.segment);
-  }
-
-  #reserve(kind: number, size: number): Place {
-    const before = this.#contents.values.activeOf(kind);
-    const place = this.#contents.values.reserve(kind, size, this.#storedAt, fillSeconds(kind % KINDS));
-    // What was full of dead values before it was full is empty from the start.
-    if (before !== undefined && before !== place.segment && this.#contents.segments.use(before).liveItems <= 0) this.#empty.add(before);
-    return place;
-  }
-
-  #emptied(segment: number): void {
-    // What is still being filled but holds only dead values is worth giving up when it is large.
-    if (!this.#contents.values.isSealed(segment) && this.#contents.values.size(segment) >= SEAL_EMPTY_BYTES) this.#contents.values.seal(segment);
-    if (this.#contents.values.isSealed(segment)) this.#empty.add(segment);
+    if (old.place !== undefined) this.#space.release(old.place, place);
   }
 
   #raiseFloor(floor: number): void {
@@ -803,31 +767,6 @@ export class Store {
     this.#listed.clear();
     if (this.ephemeral !== undefined) for (const key of entries.keys()) this.ephemeral.delete(key);
     this.#options.onFailed(entries.keys(), error);
-  }
-
-  async #syncNow(): Promise<void> {
-    const empty = [...this.#empty];
-    if (this.hasPending) await this.committed();
-    try {
-      await this.#contents.values.sync();
-      await syncLevelLogs(this.directory);
-    } catch (cause) {
-      // After a failed fsync the kernel may call the next one good although data is lost.
-      const failure = new TugelaError('TUGELA_STORE_FAILED', `Cannot force store at ${this.directory} to disk: ${messageOf(cause)}`, { cause });
-      this.#pipeline.stop(failure);
-      throw failure;
-    }
-    this.commits.syncs++;
-    for (const id of empty) {
-      if (this.#contents.segments.use(id).liveItems > 0) {
-        this.#empty.delete(id);
-      } else if (await this.#contents.values.remove(id)) {
-        this.#empty.delete(id);
-        this.#kept.delete(id);
-        this.#contents.segments.forget(id);
-        this.deadRecords.forget(id);
-      }
-    }
   }
 }
 

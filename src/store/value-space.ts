@@ -1,0 +1,115 @@
+import type { Place } from '../item.ts';
+import type { Contents } from './contents.ts';
+import { DeadRecords } from './dead-records.ts';
+import { fillSeconds, KINDS } from './value-kind.ts';
+import { SEGMENT_BYTES } from './value-log.ts';
+
+/** Bytes from which a segment without live values is removed although it is not full. */
+const SEAL_EMPTY_BYTES = 2 ** 20;
+
+/**
+ * Who has which place in the value log: gives places to values, takes note of those that nothing points to any more, and
+ * knows which segments hold nothing that is alive.
+ */
+export class ValueSpace {
+  readonly #contents: Contents;
+  /** Records that died since the process started. */
+  readonly deadRecords: DeadRecords;
+  /** Segments without live values, to be removed after the next sync. */
+  readonly #empty = new Set<number>();
+  /** Segments of values that eviction kept. Known since the start: what was there before counts as new. */
+  readonly #kept = new Set<number>();
+
+  /** `segmentBytes`: as in the options of the store. */
+  constructor(contents: Contents, segmentBytes: number | undefined) {
+    this.#contents = contents;
+    this.deadRecords = new DeadRecords(segmentBytes ?? SEGMENT_BYTES);
+  }
+
+  /** The rest of the segments. */
+  get deadBytes(): number {
+    return Math.max(0, this.#contents.values.bytes - this.#contents.segments.liveBytes);
+  }
+
+  /** Segments that only wait for a sync to be removed. */
+  get emptySegments(): number {
+    return this.#empty.size;
+  }
+
+  /** Bytes of the segments that only wait for a sync, or for who reads them, to be removed. */
+  get emptyBytes(): number {
+    let bytes = 0;
+    for (const id of this.#empty) bytes += this.#contents.values.size(id);
+    return bytes;
+  }
+
+  /** True for a segment of values that eviction kept because they were read. */
+  isKept(segment: number): boolean {
+    return this.#kept.has(segment);
+  }
+
+  /** Takes a place for a record of so many bytes whose value expires then, among those of its kind. `now`: in Unix seconds. */
+  reserve(kind: number, size: number, expiresAt: number, now: number): Place {
+    const { values, segments } = this.#contents;
+    const before = values.activeOf(kind);
+    const place = values.reserve(kind, size, now, fillSeconds(kind % KINDS));
+    // What was full of dead values before it was full is empty from the start.
+    if (before !== undefined && before !== place.segment && segments.use(before).liveItems <= 0) this.#empty.add(before);
+    segments.add(place.segment, size, expiresAt);
+    return place;
+  }
+
+  /** The same among those that eviction kept. */
+  reserveKept(kind: number, size: number, expiresAt: number, now: number): Place {
+    const place = this.reserve(KINDS + kind, size, expiresAt, now);
+    this.#kept.add(place.segment);
+    return place;
+  }
+
+  /** An item points to this place, besides the one that is about to be released. */
+  retain(place: Place, expiresAt: number): void {
+    this.#contents.segments.add(place.segment, place.size, expiresAt);
+  }
+
+  /** An item does not point to this place any more. `next` = where its value lies now, which may be the same. */
+  release(place: Place, next: Place | undefined): void {
+    if (next === undefined || next.offset !== place.offset || next.segment !== place.segment) this.deadRecords.note(place);
+    if (this.#contents.segments.drop(place.segment, place.size)) this.#emptied(place.segment);
+  }
+
+  /** The segments that are without live values now: when that is on disk, `remove` may be called with them. */
+  empty(): number[] {
+    return [...this.#empty];
+  }
+
+  /** Removes those of these segments that are still empty. */
+  async remove(ids: readonly number[]): Promise<void> {
+    for (const id of ids) {
+      // Asked for anew each time: a reopen may come in between.
+      const { values, segments } = this.#contents;
+      if (segments.use(id).liveItems > 0) {
+        this.#empty.delete(id);
+      } else if (await values.remove(id)) {
+        this.#empty.delete(id);
+        this.#kept.delete(id);
+        this.#contents.segments.forget(id);
+        this.deadRecords.forget(id);
+      }
+    }
+  }
+
+  /** The contents were replaced: what was known of segments since the start, and is not on disk, may be wrong. */
+  clear(): void {
+    this.#empty.clear();
+    this.#kept.clear();
+    // What replaced some of them was lost.
+    this.deadRecords.clear();
+  }
+
+  #emptied(segment: number): void {
+    const { values } = this.#contents;
+    // What is still being filled but holds only dead values is worth giving up when it is large.
+    if (!values.isSealed(segment) && values.size(segment) >= SEAL_EMPTY_BYTES) values.seal(segment);
+    if (values.isSealed(segment)) this.#empty.add(segment);
+  }
+}
