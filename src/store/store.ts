@@ -7,16 +7,15 @@ import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
 import { Contents } from './contents.ts';
 import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, writeOwner } from './directory.ts';
-import { countKeys, dueFrom, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
+import { dueFrom } from './due-row.ts';
 import type { DeadRecords } from './dead-records.ts';
 import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
 import { GroupWriter } from './group-writer.ts';
 import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES } from './item-row.ts';
 import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
-import { DUE, HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
+import { HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
-import { ListedKeys } from './listed-keys.ts';
 import type { RowSnapshot } from './row-snapshot.ts';
 import type { SegmentTable } from './segment-table.ts';
 import { Slab } from './slab.ts';
@@ -25,7 +24,7 @@ import type { StoreState } from './state-row.ts';
 import { joinInSteps } from './steps.ts';
 import type { StoreOptions } from './store-options.ts';
 import { StoreSync } from './store-sync.ts';
-import { bucketDeadline } from './ttl-bucket.ts';
+import { type DueRowInfo, TtlIndex } from './ttl-index.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
 import { NO_REST, type ValueLog } from './value-log.ts';
 import { valueKind } from './value-kind.ts';
@@ -52,6 +51,7 @@ const SCAN_BYTES = 128 * 1024;
 
 export type { CommitStats } from './commit-stats.ts';
 export type { StoreOptions } from './store-options.ts';
+export type { DueRowInfo } from './ttl-index.ts';
 
 /** Bytes that parts of LevelDB take on disk, about. */
 export interface LevelUse {
@@ -61,14 +61,6 @@ export interface LevelUse {
   readonly sweptIndex: number;
   /** Logs: what is not in tables yet. */
   readonly logs: number;
-}
-
-/** An index row whose bucket is over. */
-export interface DueRowInfo {
-  /** Names the row: its key without the first byte, in hexadecimal. */
-  readonly id: string;
-  readonly deadline: number;
-  readonly entries: number;
 }
 
 /** An item and its key, as a latin1 string. */
@@ -108,9 +100,7 @@ export class Store {
   readonly #slab = new Slab();
   readonly #space: ValueSpace;
   readonly #sync: StoreSync;
-  /** Earliest deadlines of the index rows that listings under way cannot see, because they were not committed when it began. */
-  readonly #listings = new Set<{ earliest: number }>();
-  readonly #listed = new ListedKeys();
+  readonly #index: TtlIndex;
   /** When something was stored last, in Unix seconds. */
   #storedAt = 0;
   #closed = false;
@@ -124,6 +114,7 @@ export class Store {
     this.#pipeline = new CommitPipeline(contents, this.#writer, commits, (entries, error) => this.#lose(entries, error));
     this.#damaged = damaged;
     this.#space = new ValueSpace(contents, options.segmentBytes);
+    this.#index = new TtlIndex(contents, this.#pipeline);
     this.#sync = new StoreSync(contents, this.#pipeline, this.#space, commits);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
   }
@@ -372,75 +363,29 @@ export class Store {
     return value;
   }
 
-  /** Index rows with a deadline up to `now`, earliest first, of `limit` entries together or one row. */
-  async dueRows(now: number, limit: number, after?: string): Promise<{ rows: DueRowInfo[]; next: string | undefined }> {
-    const rows: DueRowInfo[] = [];
-    let entries = 0;
-    let next: string | undefined;
-    const from = after === undefined ? { gte: dueFrom(this.#contents.state.indexFloor) } : { gt: dueKeyOf(after) };
-    const staged = this.#beginListing();
-    const iterator = this.#contents.db.iterator({ ...from, lt: dueFrom(now + 1), fillCache: false });
-    try {
-      for await (const [key, value] of iterator) {
-        const row = readDueRowKey(key);
-        if (row === undefined) continue;
-        if (rows.length > 0 && (entries + countKeys(value) > limit)) {
-          next = rows.at(-1)!.id;
-          break;
-        }
-        rows.push({ id: key.toString('hex', 1), deadline: row.deadline, entries: countKeys(value) });
-        entries += rows.at(-1)!.entries;
-      }
-    } finally {
-      await iterator.close();
-      this.#listings.delete(staged);
-    }
-    if (after === undefined) this.#raiseFloor(Math.min(rows[0]?.deadline ?? now + 1, staged.earliest));
-    return { rows, next };
+  /** Index rows with a deadline up to `now`, earliest first, of `limit` entries together or one row; after the row `after`. */
+  dueRows(now: number, limit: number, after?: string): Promise<{ rows: DueRowInfo[]; next: string | undefined }> {
+    return this.#index.dueRows(now, limit, after);
   }
 
   /** Keys listed in an index row; empty when the row is gone. */
-  async dueKeys(id: string): Promise<string[]> {
-    const value = await this.#contents.db.get(dueKeyOf(id));
-    return value === undefined ? [] : unpackKeys(value);
+  dueKeys(id: string): Promise<string[]> {
+    return this.#index.dueKeys(id);
   }
 
   /** Keys listed in each of some index rows that are to be dropped; none where the row is gone. */
-  async dueKeysOf(ids: readonly string[]): Promise<string[][]> {
-    for (const id of ids) this.#listed.sweep(Number.parseInt(id.slice(0, 8), 16));
-    const values = await this.#contents.db.getMany(ids.map(dueKeyOf));
-    return values.map((value) => (value === undefined ? [] : unpackKeys(value)));
+  dueKeysOf(ids: readonly string[]): Promise<string[][]> {
+    return this.#index.dueKeysOf(ids);
   }
 
   /** Stages the end of an index row that listed `count` keys, of which `left` must stay listed. */
   dropDueRow(id: string, count: number, left: readonly string[]): void {
-    this.#pipeline.staged.dueRows.push({ key: dueKeyOf(id), value: left.length === 0 ? undefined : packKeys(left) });
-    this.#contents.state.indexEntries = Math.max(0, this.#contents.state.indexEntries - count + left.length);
-    this.#pipeline.changed();
+    this.#index.drop(id, count, left);
   }
 
   /** Deadline of the first index row; 0 when there is none. */
-  async oldestDeadline(): Promise<number> {
-    const staged = this.#beginListing();
-    let oldest = 0;
-    try {
-      for await (const key of this.#contents.db.keys({ gte: dueFrom(this.#contents.state.indexFloor), lt: Buffer.from([DUE + 1]), limit: 1 })) {
-        oldest = readDueRowKey(key)?.deadline ?? 0;
-      }
-    } finally {
-      this.#listings.delete(staged);
-    }
-    // A sweep that goes on where the last one ended never lists from the floor: without this the next look would pass over the
-    // remains of all rows dropped since.
-    this.#raiseFloor(Math.min(oldest, staged.earliest));
-    return oldest;
-  }
-
-  /** What is not committed when an index listing begins; it must be taken from `#listings` when that ends. */
-  #beginListing(): { earliest: number } {
-    const staged = { earliest: Math.min(this.#pipeline.staged.earliestHint(), this.#pipeline.inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY) };
-    this.#listings.add(staged);
-    return staged;
+  oldestDeadline(): Promise<number> {
+    return this.#index.oldestDeadline();
   }
 
   /** Committed items in key order: those that begin with `prefix`, after the key `after`, `limit` at most. */
@@ -655,7 +600,7 @@ export class Store {
     const loaded = await this.#contents.openAnew();
     // From here on in one step.
     this.#contents.replace(loaded);
-    this.#listed.clear();
+    this.#index.clear();
     this.#space.clear();
     this.#pipeline.resume();
   }
@@ -690,7 +635,7 @@ export class Store {
 
   #removeFromDisk(key: string, old: Item): void {
     this.#pipeline.staged.dropRecord(key);
-    if (old.expiresAt !== 0) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
+    this.#index.leave(key, old);
     this.#forgetOld(key, old, undefined);
     if (this.#contents.counted !== undefined) this.#contents.counted.change(key, -1, -(key.length + old.length));
     const { entries } = this.#pipeline.staged;
@@ -719,11 +664,7 @@ export class Store {
   }
 
   #stage(key: string, old: Item | undefined, item: Item): void {
-    const isInBucket = sameBucket(old, item);
-    if (old !== undefined) {
-      this.#forgetOld(key, old, item.place);
-      if (old.expiresAt !== 0 && !isInBucket) this.#listed.leave(bucketDeadline(old.expiresAt, old.ttlShift), old.ttlShift, key);
-    }
+    if (old !== undefined) this.#forgetOld(key, old, item.place);
     this.#contents.state.items++;
     this.#contents.state.bytes += key.length + item.length;
     if (this.#contents.counted !== undefined) {
@@ -736,18 +677,8 @@ export class Store {
     entries.set(key, item);
     if (old !== undefined && entries.size > before) this.deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
     this.#pipeline.staged.bytes += ENTRY_BYTES + key.length + item.length;
-    if (item.expiresAt !== 0 && !isInBucket) this.#list(key, item);
+    this.#index.move(key, old, item);
     this.#pipeline.changed();
-  }
-
-  /** Stages an index entry for an item, unless its key is still listed in the item's bucket. */
-  #list(key: string, item: Item): void {
-    const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
-    if (this.#listed.takeBack(deadline, item.ttlShift, key)) return;
-    this.#pipeline.staged.hint(deadline, item.ttlShift, key);
-    this.#contents.state.indexEntries++;
-    if (deadline < this.#contents.state.indexFloor) this.#contents.state.indexFloor = deadline;
-    for (const listing of this.#listings) listing.earliest = Math.min(listing.earliest, deadline);
   }
 
   /** `place` = where the value lies that takes the place of the old one, which may be the same. */
@@ -758,13 +689,9 @@ export class Store {
     if (old.place !== undefined) this.#space.release(old.place, place);
   }
 
-  #raiseFloor(floor: number): void {
-    if (floor > this.#contents.state.indexFloor) this.#contents.state.indexFloor = floor;
-  }
-
   /** What is on disk of a group's keys counts: what is in memory alone came after a delete that is lost. */
   #lose(entries: CommitGroup['entries'], error: Error): void {
-    this.#listed.clear();
+    this.#index.clear();
     if (this.ephemeral !== undefined) for (const key of entries.keys()) this.ephemeral.delete(key);
     this.#options.onFailed(entries.keys(), error);
   }
@@ -774,17 +701,4 @@ export class Store {
 function withValue<P extends Place | undefined>(item: Item, value: Buffer | undefined, place: P): Item & { readonly place: P } {
   const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
   return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place);
-}
-
-function sameBucket(old: Item | undefined, item: Item): boolean {
-  return (
-    old !== undefined &&
-    old.expiresAt !== 0 &&
-    old.ttlShift === item.ttlShift &&
-    bucketDeadline(old.expiresAt, old.ttlShift) === bucketDeadline(item.expiresAt, item.ttlShift)
-  );
-}
-
-function dueKeyOf(id: string): Buffer {
-  return Buffer.concat([Buffer.from([DUE]), Buffer.from(id, 'hex')]);
 }
