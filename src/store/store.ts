@@ -1,9 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Item, itemOf, type Place } from '../item.ts';
 import type { CommitGroup, CommitWaiter } from './commit-group.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
 import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
+import { CommittedReader, type Scan } from './committed-reader.ts';
 import { Contents } from './contents.ts';
 import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, writeOwner } from './directory.ts';
@@ -12,23 +11,23 @@ import type { DeadRecords } from './dead-records.ts';
 import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
 import { GroupWriter } from './group-writer.ts';
-import { itemRowBytes, readItemRow, RECORD_HEAD_BYTES } from './item-row.ts';
-import { decodeJob, encodeJob, jobKey, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
-import { HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
+import { itemRowBytes, RECORD_HEAD_BYTES } from './item-row.ts';
+import { encodeJob, jobKey, type JobRow } from './job-row.ts';
+import { ITEM, itemKey } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
+import { levelDiskBytes, type LevelUse, levelUse } from './level-use.ts';
 import type { RowSnapshot } from './row-snapshot.ts';
 import type { SegmentTable } from './segment-table.ts';
 import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
 import type { StoreState } from './state-row.ts';
-import { joinInSteps } from './steps.ts';
 import type { StoreOptions } from './store-options.ts';
 import { StoreSync } from './store-sync.ts';
 import { type DueRowInfo, TtlIndex } from './ttl-index.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
 import { NO_REST, type ValueLog } from './value-log.ts';
 import { valueKind } from './value-kind.ts';
-import { checkedValueOf, valueOfRecord, writeRecord, writeUnsummed } from './value-record.ts';
+import { writeRecord, writeUnsummed } from './value-record.ts';
 import { ValueSpace } from './value-space.ts';
 
 /**
@@ -43,38 +42,11 @@ const WRITE_OUT_BYTES = 2 ** 20;
 /** What a staged item takes besides key and value: about so much of V8's heap. */
 const ENTRY_BYTES = 512;
 
-/** Largest record that is read at once: more is worth a thread. */
-const READ_NOW_BYTES = 16 * 1024;
-
-/** Bytes of rows that a scan takes from LevelDB at once: bounds what one step holds in memory and how long it takes. */
-const SCAN_BYTES = 128 * 1024;
-
 export type { CommitStats } from './commit-stats.ts';
+export type { Scan, StoredItem } from './committed-reader.ts';
+export type { LevelUse } from './level-use.ts';
 export type { StoreOptions } from './store-options.ts';
 export type { DueRowInfo } from './ttl-index.ts';
-
-/** Bytes that parts of LevelDB take on disk, about. */
-export interface LevelUse {
-  /** Tables: rows of items. */
-  readonly items: number;
-  /** Tables: rows of the TTL index that were swept, all of them dead. */
-  readonly sweptIndex: number;
-  /** Logs: what is not in tables yet. */
-  readonly logs: number;
-}
-
-/** An item and its key, as a latin1 string. */
-export interface StoredItem {
-  readonly key: string;
-  readonly item: Item;
-}
-
-/** Some items in key order. */
-export interface Scan {
-  readonly found: StoredItem[];
-  /** The key to go on after; undefined at the end. */
-  readonly next: string | undefined;
-}
 
 /**
  * Items by key on LevelDB, with values above INLINE_MAX in a value log beside it, and a TTL index.
@@ -93,7 +65,6 @@ export class Store {
   /** Items that are not on disk; undefined = there are never any. */
   readonly ephemeral: EphemeralItems | undefined;
   readonly #options: StoreOptions;
-  readonly #damaged: (where: string) => void;
   readonly #contents: Contents;
   readonly #writer: GroupWriter;
   readonly #pipeline: CommitPipeline;
@@ -101,6 +72,7 @@ export class Store {
   readonly #space: ValueSpace;
   readonly #sync: StoreSync;
   readonly #index: TtlIndex;
+  readonly #reader: CommittedReader;
   /** When something was stored last, in Unix seconds. */
   #storedAt = 0;
   #closed = false;
@@ -112,7 +84,7 @@ export class Store {
     this.commits = commits;
     this.#writer = new GroupWriter(contents, commits, options.syncEveryBatch);
     this.#pipeline = new CommitPipeline(contents, this.#writer, commits, (entries, error) => this.#lose(entries, error));
-    this.#damaged = damaged;
+    this.#reader = new CommittedReader(contents, this.#pipeline, damaged);
     this.#space = new ValueSpace(contents, options.segmentBytes);
     this.#index = new TtlIndex(contents, this.#pipeline);
     this.#sync = new StoreSync(contents, this.#pipeline, this.#space, commits);
@@ -317,23 +289,13 @@ export class Store {
   }
 
   /** Reads what is committed of some keys. Inline values come along; others are read with `readValue`. */
-  async fetch(keys: readonly string[]): Promise<(Item | undefined)[]> {
-    const rows = await this.#contents.db.getMany(keys.map(itemKey));
-    return rows.map((row, i) => {
-      if (row === undefined) return undefined;
-      const item = readItemRow(row, keys[i]!.length);
-      if (item === undefined) this.#damaged('an item row');
-      return item;
-    });
+  fetch(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    return this.#reader.fetch(keys);
   }
 
   /** Reads what is committed of a key at once, blocking the process. Only for what is likely in memory. */
   fetchNow(key: string): Item | undefined {
-    const row = this.#contents.db.getSync(itemKey(key));
-    if (row === undefined) return undefined;
-    const item = readItemRow(row, key.length);
-    if (item === undefined) this.#damaged('an item row');
-    return item;
+    return this.#reader.fetchNow(key);
   }
 
   /**
@@ -341,26 +303,12 @@ export class Store {
    * damaged: `readValue` then has the last word.
    */
   readValueNow(key: string, item: Item): Buffer | undefined {
-    const { place } = item;
-    if (place === undefined || place.size > READ_NOW_BYTES) return undefined;
-    const record = Buffer.allocUnsafe(place.size);
-    return this.#contents.values.readNow(place, record) ? valueOfRecord(record, key) : undefined;
+    return this.#reader.readValueNow(key, item);
   }
 
   /** Reads a value from the value log, checked; undefined when it is damaged or gone. */
-  async readValue(key: string, item: Item): Promise<Buffer | undefined> {
-    if (item.value !== undefined) return item.value;
-    if (item.place === undefined) return undefined;
-    const waiting = this.#pipeline.staged.records.get(key) ?? this.#pipeline.inFlight?.records.get(key);
-    if (waiting !== undefined && waiting.place.segment === item.place.segment && waiting.place.offset === item.place.offset) {
-      const [first, ...more] = waiting.rest;
-      if (first === undefined) return waiting.bytes.subarray(RECORD_HEAD_BYTES + key.length);
-      return more.length === 0 ? first : await joinInSteps(waiting.rest);
-    }
-    const record = await this.#contents.values.read(item.place);
-    const value = record === undefined ? undefined : await checkedValueOf(record, key);
-    if (value === undefined) this.#damaged(`value segment ${item.place.segment}, offset ${item.place.offset}`);
-    return value;
+  readValue(key: string, item: Item): Promise<Buffer | undefined> {
+    return this.#reader.readValue(key, item);
   }
 
   /** Index rows with a deadline up to `now`, earliest first, of `limit` entries together or one row; after the row `after`. */
@@ -389,31 +337,8 @@ export class Store {
   }
 
   /** Committed items in key order: those that begin with `prefix`, after the key `after`, `limit` at most. */
-  async scan(prefix: string, after: string | undefined, limit: number): Promise<Scan> {
-    const start = itemKey(prefix);
-    const end = prefixEnd(start) ?? Buffer.from([ITEM + 1]);
-    const from = after === undefined || after < prefix ? { gte: start } : { gt: itemKey(after) };
-    const found: StoredItem[] = [];
-    let last: string | undefined;
-    let rows = 0;
-    const iterator = this.#contents.db.iterator({ ...from, lt: end, fillCache: false, highWaterMarkBytes: SCAN_BYTES });
-    try {
-      while (rows < limit) {
-        const portion = await iterator.nextv(limit - rows);
-        if (portion.length === 0) break;
-        for (const [row, value] of portion) {
-          const key = keyOfItem(row);
-          last = key;
-          rows++;
-          const item = readItemRow(value, key.length);
-          if (item === undefined) this.#damaged('an item row');
-          else found.push({ key, item });
-        }
-      }
-    } finally {
-      await iterator.close();
-    }
-    return { found, next: rows < limit ? undefined : last };
+  scan(prefix: string, after: string | undefined, limit: number): Promise<Scan> {
+    return this.#reader.scan(prefix, after, limit);
   }
 
   /** Stages how far a delete of a prefix has come; undefined = it is over. In one batch with what it deleted. */
@@ -423,14 +348,8 @@ export class Store {
   }
 
   /** Committed deletes of prefixes that are not over, by number. */
-  async jobs(): Promise<Map<number, JobRow>> {
-    const jobs = new Map<number, JobRow>();
-    for await (const [key, value] of this.#contents.db.iterator({ gte: JOBS_FROM, lt: JOBS_TO, fillCache: false })) {
-      const job = decodeJob(value);
-      if (job === undefined) this.#damaged('a job row');
-      else jobs.set(numberOfJob(key), job);
-    }
-    return jobs;
+  jobs(): Promise<Map<number, JobRow>> {
+    return this.#reader.jobs();
   }
 
   /** The value log and what is alive in it, for its collector and for stats. */
@@ -473,9 +392,8 @@ export class Store {
   }
 
   /** The key that eviction has come to; undefined = before the first. */
-  async hand(): Promise<string | undefined> {
-    const row = await this.#contents.db.get(HAND_KEY);
-    return row === undefined || row.length === 0 ? undefined : row.toString('latin1');
+  hand(): Promise<string | undefined> {
+    return this.#reader.hand();
   }
 
   /** Stages the key that eviction has come to. */
@@ -528,12 +446,8 @@ export class Store {
   }
 
   /** Bytes of tables: of items, and of the part of the index that is swept; and bytes of LevelDB's logs. */
-  async levelUse(): Promise<LevelUse> {
-    // In this order: what goes from a log into a table meanwhile is counted twice rather than not at all.
-    const logs = await this.#bytesOfFiles((name) => name.endsWith('.log'));
-    const items = await this.#contents.db.approximateSize(itemKey(''), Buffer.from([ITEM + 1]));
-    const sweptIndex = await this.#contents.db.approximateSize(dueFrom(0), dueFrom(this.#contents.state.indexFloor));
-    return { items, sweptIndex, logs };
+  levelUse(): Promise<LevelUse> {
+    return levelUse(this.directory, this.#contents.db, this.#contents.state.indexFloor);
   }
 
   /**
@@ -557,21 +471,7 @@ export class Store {
 
   /** Bytes of LevelDB's files. */
   levelDiskBytes(): Promise<number> {
-    return this.#bytesOfFiles(() => true);
-  }
-
-  async #bytesOfFiles(counts: (name: string) => boolean): Promise<number> {
-    let bytes = 0;
-    for (const name of await readdir(this.directory)) {
-      if (!counts(name)) continue;
-      try {
-        const info = await stat(join(this.directory, name));
-        if (info.isFile()) bytes += info.size;
-      } catch {
-        // A table may be compacted away between the listing and the look.
-      }
-    }
-    return bytes;
+    return levelDiskBytes(this.directory);
   }
 
   /** Writes out what is in memory alone, commits what is staged, forces it to disk and closes. */

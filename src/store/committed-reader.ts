@@ -1,0 +1,133 @@
+import type { Item } from '../item.ts';
+import type { CommitPipeline } from './commit-pipeline.ts';
+import type { Contents } from './contents.ts';
+import { readItemRow, RECORD_HEAD_BYTES } from './item-row.ts';
+import { decodeJob, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
+import { HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
+import { joinInSteps } from './steps.ts';
+import { checkedValueOf, valueOfRecord } from './value-record.ts';
+
+/** Largest record that is read at once: more is worth a thread. */
+const READ_NOW_BYTES = 16 * 1024;
+
+/** Bytes of rows that a scan takes from LevelDB at once: bounds what one step holds in memory and how long it takes. */
+const SCAN_BYTES = 128 * 1024;
+
+/** An item and its key, as a latin1 string. */
+export interface StoredItem {
+  readonly key: string;
+  readonly item: Item;
+}
+
+/** Some items in key order. */
+export interface Scan {
+  readonly found: StoredItem[];
+  /** The key to go on after; undefined at the end. */
+  readonly next: string | undefined;
+}
+
+/** Reads what is committed, checked: rows of items, values, and how far background work has come. */
+export class CommittedReader {
+  readonly #contents: Contents;
+  readonly #pipeline: CommitPipeline;
+  readonly #damaged: (where: string) => void;
+
+  /** `damaged` is told where something fails its checksum, or is gone. */
+  constructor(contents: Contents, pipeline: CommitPipeline, damaged: (where: string) => void) {
+    this.#contents = contents;
+    this.#pipeline = pipeline;
+    this.#damaged = damaged;
+  }
+
+  /** Reads what is committed of some keys. Inline values come along; others are read with `readValue`. */
+  async fetch(keys: readonly string[]): Promise<(Item | undefined)[]> {
+    const rows = await this.#contents.db.getMany(keys.map(itemKey));
+    return rows.map((row, i) => {
+      if (row === undefined) return undefined;
+      const item = readItemRow(row, keys[i]!.length);
+      if (item === undefined) this.#damaged('an item row');
+      return item;
+    });
+  }
+
+  /** Reads what is committed of a key at once, blocking the process. Only for what is likely in memory. */
+  fetchNow(key: string): Item | undefined {
+    const row = this.#contents.db.getSync(itemKey(key));
+    if (row === undefined) return undefined;
+    const item = readItemRow(row, key.length);
+    if (item === undefined) this.#damaged('an item row');
+    return item;
+  }
+
+  /**
+   * Reads a small committed value at once, blocking the process. Undefined when it is large, gone or
+   * damaged: `readValue` then has the last word.
+   */
+  readValueNow(key: string, item: Item): Buffer | undefined {
+    const { place } = item;
+    if (place === undefined || place.size > READ_NOW_BYTES) return undefined;
+    const record = Buffer.allocUnsafe(place.size);
+    return this.#contents.values.readNow(place, record) ? valueOfRecord(record, key) : undefined;
+  }
+
+  /** Reads a value from the value log, or from what is on its way there, checked; undefined when it is damaged or gone. */
+  async readValue(key: string, item: Item): Promise<Buffer | undefined> {
+    if (item.value !== undefined) return item.value;
+    if (item.place === undefined) return undefined;
+    const waiting = this.#pipeline.staged.records.get(key) ?? this.#pipeline.inFlight?.records.get(key);
+    if (waiting !== undefined && waiting.place.segment === item.place.segment && waiting.place.offset === item.place.offset) {
+      const [first, ...more] = waiting.rest;
+      if (first === undefined) return waiting.bytes.subarray(RECORD_HEAD_BYTES + key.length);
+      return more.length === 0 ? first : await joinInSteps(waiting.rest);
+    }
+    const record = await this.#contents.values.read(item.place);
+    const value = record === undefined ? undefined : await checkedValueOf(record, key);
+    if (value === undefined) this.#damaged(`value segment ${item.place.segment}, offset ${item.place.offset}`);
+    return value;
+  }
+
+  /** Committed items in key order: those that begin with `prefix`, after the key `after`, `limit` at most. */
+  async scan(prefix: string, after: string | undefined, limit: number): Promise<Scan> {
+    const start = itemKey(prefix);
+    const end = prefixEnd(start) ?? Buffer.from([ITEM + 1]);
+    const from = after === undefined || after < prefix ? { gte: start } : { gt: itemKey(after) };
+    const found: StoredItem[] = [];
+    let last: string | undefined;
+    let rows = 0;
+    const iterator = this.#contents.db.iterator({ ...from, lt: end, fillCache: false, highWaterMarkBytes: SCAN_BYTES });
+    try {
+      while (rows < limit) {
+        const portion = await iterator.nextv(limit - rows);
+        if (portion.length === 0) break;
+        for (const [row, value] of portion) {
+          const key = keyOfItem(row);
+          last = key;
+          rows++;
+          const item = readItemRow(value, key.length);
+          if (item === undefined) this.#damaged('an item row');
+          else found.push({ key, item });
+        }
+      }
+    } finally {
+      await iterator.close();
+    }
+    return { found, next: rows < limit ? undefined : last };
+  }
+
+  /** Committed deletes of prefixes that are not over, by number. */
+  async jobs(): Promise<Map<number, JobRow>> {
+    const jobs = new Map<number, JobRow>();
+    for await (const [key, value] of this.#contents.db.iterator({ gte: JOBS_FROM, lt: JOBS_TO, fillCache: false })) {
+      const job = decodeJob(value);
+      if (job === undefined) this.#damaged('a job row');
+      else jobs.set(numberOfJob(key), job);
+    }
+    return jobs;
+  }
+
+  /** The key that eviction has come to; undefined = before the first. */
+  async hand(): Promise<string | undefined> {
+    const row = await this.#contents.db.get(HAND_KEY);
+    return row === undefined || row.length === 0 ? undefined : row.toString('latin1');
+  }
+}
