@@ -1,4 +1,4 @@
-import { type Item, itemOf, type Place } from '../item.ts';
+import type { Item } from '../item.ts';
 import type { CommitGroup, CommitWaiter } from './commit-group.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
 import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
@@ -8,26 +8,22 @@ import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, writeOwner } from './directory.ts';
 import { dueFrom } from './due-row.ts';
 import type { DeadRecords } from './dead-records.ts';
-import { DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
+import { DeadRows } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
 import { GroupWriter } from './group-writer.ts';
-import { itemRowBytes, RECORD_HEAD_BYTES } from './item-row.ts';
+import { ItemStaging } from './item-staging.ts';
 import { encodeJob, jobKey, type JobRow } from './job-row.ts';
 import { ITEM, itemKey } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { levelDiskBytes, type LevelUse, levelUse } from './level-use.ts';
 import type { RowSnapshot } from './row-snapshot.ts';
 import type { SegmentTable } from './segment-table.ts';
-import { Slab } from './slab.ts';
 import { StoreSnapshot } from './snapshot.ts';
 import type { StoreState } from './state-row.ts';
 import type { StoreOptions } from './store-options.ts';
 import { StoreSync } from './store-sync.ts';
 import { type DueRowInfo, TtlIndex } from './ttl-index.ts';
-import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
-import { NO_REST, type ValueLog } from './value-log.ts';
-import { valueKind } from './value-kind.ts';
-import { writeRecord, writeUnsummed } from './value-record.ts';
+import type { ValueLog } from './value-log.ts';
 import { ValueSpace } from './value-space.ts';
 
 /**
@@ -38,9 +34,6 @@ const CAS_AHEAD = 2 ** 24;
 
 /** Bytes of a batch when ephemeral items are written out. */
 const WRITE_OUT_BYTES = 2 ** 20;
-
-/** What a staged item takes besides key and value: about so much of V8's heap. */
-const ENTRY_BYTES = 512;
 
 export type { CommitStats } from './commit-stats.ts';
 export type { Scan, StoredItem } from './committed-reader.ts';
@@ -68,13 +61,11 @@ export class Store {
   readonly #contents: Contents;
   readonly #writer: GroupWriter;
   readonly #pipeline: CommitPipeline;
-  readonly #slab = new Slab();
   readonly #space: ValueSpace;
   readonly #sync: StoreSync;
   readonly #index: TtlIndex;
+  readonly #staging: ItemStaging;
   readonly #reader: CommittedReader;
-  /** When something was stored last, in Unix seconds. */
-  #storedAt = 0;
   #closed = false;
 
   private constructor(contents: Contents, options: StoreOptions, commits: CommitStats, damaged: (where: string) => void) {
@@ -87,6 +78,7 @@ export class Store {
     this.#reader = new CommittedReader(contents, this.#pipeline, damaged);
     this.#space = new ValueSpace(contents, options.segmentBytes);
     this.#index = new TtlIndex(contents, this.#pipeline);
+    this.#staging = new ItemStaging(contents, this.#pipeline, this.#space, this.#index, this.deadRows);
     this.#sync = new StoreSync(contents, this.#pipeline, this.#space, commits);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
   }
@@ -191,20 +183,20 @@ export class Store {
    */
   put(key: string, old: Item | undefined, item: Item): Item {
     this.#contents.state.totalItems++;
-    if (this.ephemeral === undefined) return this.#putOnDisk(key, old, item);
+    if (this.ephemeral === undefined) return this.#staging.put(key, old, item);
     const isOnDisk = old !== undefined && this.ephemeral.get(key) === undefined;
     // What goes on under the time of expiry that it has on disk stays there: incr, append.
     if (this.ephemeral.isShort(item.expiresAt, item.storedAt) && !(isOnDisk && old.expiresAt === item.expiresAt)) {
       const kept = this.ephemeral.put(key, item);
       if (kept !== undefined) {
         // A crash must not bring back what was there before.
-        if (isOnDisk) this.#removeFromDisk(key, old);
+        if (isOnDisk) this.#staging.remove(key, old);
         if (this.#contents.state.cas - this.#contents.casOnDisk > CAS_AHEAD) this.changeState({});
         return kept;
       }
     }
     this.ephemeral.delete(key);
-    return this.#putOnDisk(key, isOnDisk ? old : undefined, item);
+    return this.#staging.put(key, isOnDisk ? old : undefined, item);
   }
 
   /**
@@ -215,7 +207,7 @@ export class Store {
   putJoined(key: string, old: Item | undefined, item: Item, pieces: readonly [Buffer, Buffer]): Item {
     this.#contents.state.totalItems++;
     const wasInMemory = this.ephemeral?.delete(key) === true;
-    return this.#putOnDisk(key, wasInMemory ? undefined : old, item, pieces);
+    return this.#staging.put(key, wasInMemory ? undefined : old, item, pieces);
   }
 
   /**
@@ -225,12 +217,9 @@ export class Store {
   restate(key: string, old: Item, item: Item): Item {
     if (this.ephemeral?.get(key) !== undefined) {
       if (this.ephemeral.isShort(item.expiresAt)) return this.ephemeral.restate(key, item);
-      return this.#putOnDisk(key, undefined, { ...item, value: this.ephemeral.release(key)!.value });
+      return this.#staging.put(key, undefined, { ...item, value: this.ephemeral.release(key)!.value });
     }
-    if (item.place !== undefined) {
-      this.#space.retain(item.place, item.expiresAt);
-    }
-    this.#stage(key, old, item);
+    this.#staging.restate(key, old, item);
     return item;
   }
 
@@ -240,21 +229,12 @@ export class Store {
    * REQUIRES: the value is not inline; the record is whole, and does not change until it is committed.
    */
   relocate(key: string, old: Item, record: Buffer, isKept: boolean = this.isKept(old.place!.segment)): Item {
-    this.#pipeline.staged.dropRecord(key);
-    // By what is left of its life: it is to die with its new neighbours.
-    const kind = valueKind(Math.max(old.storedAt, this.#storedAt), old.expiresAt);
-    const place = isKept ? this.#space.reserveKept(kind, record.length, old.expiresAt, this.#storedAt) : this.#space.reserve(kind, record.length, old.expiresAt, this.#storedAt);
-    const isCopied = old.length <= COPIED_VALUE_BYTES;
-    const head = record.length - old.length;
-    this.#pipeline.staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
-    const item = withValue(old, undefined, place);
-    this.#stage(key, old, item);
-    return item;
+    return this.#staging.relocate(key, old, record, isKept);
   }
 
   /** Stages a delete; of an item in memory alone there is nothing to stage. */
   remove(key: string, old: Item): void {
-    if (this.ephemeral?.delete(key) !== true) this.#removeFromDisk(key, old);
+    if (this.ephemeral?.delete(key) !== true) this.#staging.remove(key, old);
   }
 
   /**
@@ -505,49 +485,6 @@ export class Store {
     this.#pipeline.resume();
   }
 
-  /** Gives a value a place in the value log, and stages its record; `pieces`: the value, where the item is without it. */
-  #putRecord(key: string, item: Item, kind: number, pieces?: readonly Buffer[]): Item & { readonly place: Place } {
-    const size = RECORD_HEAD_BYTES + key.length + item.length;
-    const place = this.#space.reserve(kind, size, item.expiresAt, this.#storedAt);
-    const isCopied = item.length <= COPIED_VALUE_BYTES;
-    const bytes = isCopied ? this.#slab.take(size) : Buffer.allocUnsafe(size - item.length);
-    // The checksum of a large value is left to the commit, which has time.
-    const isSummed = item.length <= STEP_BYTES;
-    if (isSummed) writeRecord(bytes, key, item);
-    else writeUnsummed(bytes, key, item);
-    this.#pipeline.staged.records.set(key, { place, bytes, rest: isCopied ? NO_REST : (pieces ?? [item.value!]), isSummed });
-    return withValue(item, isCopied ? bytes.subarray(size - item.length) : item.value, place);
-  }
-
-  #copied(value: Buffer): Buffer {
-    const copy = this.#slab.take(value.length);
-    value.copy(copy);
-    return copy;
-  }
-
-  #putOnDisk(key: string, old: Item | undefined, item: Item, pieces?: readonly Buffer[]): Item {
-    this.#storedAt = item.storedAt;
-    this.#pipeline.staged.dropRecord(key);
-    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt), pieces) : withValue(item, this.#copied(item.value!), undefined);
-    this.#stage(key, old, stored);
-    return stored;
-  }
-
-  #removeFromDisk(key: string, old: Item): void {
-    this.#pipeline.staged.dropRecord(key);
-    this.#index.leave(key, old);
-    this.#forgetOld(key, old, undefined);
-    if (this.#contents.counted !== undefined) this.#contents.counted.change(key, -1, -(key.length + old.length));
-    const { entries } = this.#pipeline.staged;
-    const before = entries.size;
-    entries.set(key, null);
-    // What was only staged never gets a row; the mark that deletes it gets one in any case.
-    const dead = entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
-    this.deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
-    this.#pipeline.staged.bytes += ENTRY_BYTES + key.length;
-    this.#pipeline.changed();
-  }
-
   /** Makes ordinary items of those in memory alone that are alive, a batch at a time. */
   async #writeOut(): Promise<void> {
     const { ephemeral } = this;
@@ -557,36 +494,10 @@ export class Store {
       const { key, item } = next;
       ephemeral.delete(key);
       if (item.cas <= this.#contents.state.flushCas || ephemeral.isExpired(item)) continue;
-      this.#putOnDisk(key, undefined, item);
+      this.#staging.put(key, undefined, item);
       if (this.#pipeline.staged.bytes >= WRITE_OUT_BYTES) await this.committed();
     }
     walk.end();
-  }
-
-  #stage(key: string, old: Item | undefined, item: Item): void {
-    if (old !== undefined) this.#forgetOld(key, old, item.place);
-    this.#contents.state.items++;
-    this.#contents.state.bytes += key.length + item.length;
-    if (this.#contents.counted !== undefined) {
-      if (old === undefined) this.#contents.counted.change(key, 1, key.length + item.length);
-      else this.#contents.counted.change(key, 0, item.length - old.length);
-    }
-    this.#contents.state.rowBytes += itemRowBytes(key, item);
-    const { entries } = this.#pipeline.staged;
-    const before = entries.size;
-    entries.set(key, item);
-    if (old !== undefined && entries.size > before) this.deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
-    this.#pipeline.staged.bytes += ENTRY_BYTES + key.length + item.length;
-    this.#index.move(key, old, item);
-    this.#pipeline.changed();
-  }
-
-  /** `place` = where the value lies that takes the place of the old one, which may be the same. */
-  #forgetOld(key: string, old: Item, place: Place | undefined): void {
-    this.#contents.state.items--;
-    this.#contents.state.bytes -= key.length + old.length;
-    this.#contents.state.rowBytes -= itemRowBytes(key, old);
-    if (old.place !== undefined) this.#space.release(old.place, place);
   }
 
   /** What is on disk of a group's keys counts: what is in memory alone came after a delete that is lost. */
@@ -595,10 +506,4 @@ export class Store {
     if (this.ephemeral !== undefined) for (const key of entries.keys()) this.ephemeral.delete(key);
     this.#options.onFailed(entries.keys(), error);
   }
-}
-
-/** The item with another value and place. */
-function withValue<P extends Place | undefined>(item: Item, value: Buffer | undefined, place: P): Item & { readonly place: P } {
-  const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
-  return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place);
 }

@@ -1,0 +1,138 @@
+import { type Item, itemOf, type Place } from '../item.ts';
+import type { CommitPipeline } from './commit-pipeline.ts';
+import type { Contents } from './contents.ts';
+import { type DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
+import { itemRowBytes, RECORD_HEAD_BYTES } from './item-row.ts';
+import { Slab } from './slab.ts';
+import type { TtlIndex } from './ttl-index.ts';
+import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
+import { valueKind } from './value-kind.ts';
+import { NO_REST } from './value-log.ts';
+import { writeRecord, writeUnsummed } from './value-record.ts';
+import type { ValueSpace } from './value-space.ts';
+
+/** What a staged item takes besides key and value: about so much of V8's heap. */
+const ENTRY_BYTES = 512;
+
+/**
+ * Stages what becomes of items on disk: each change goes into the group that is committed next, and into all that is
+ * counted of items at once. `old` is what a key has on disk, or will have when all is committed that is staged.
+ */
+export class ItemStaging {
+  readonly #contents: Contents;
+  readonly #pipeline: CommitPipeline;
+  readonly #space: ValueSpace;
+  readonly #index: TtlIndex;
+  readonly #deadRows: DeadRows;
+  readonly #slab = new Slab();
+  /** When something was stored last, in Unix seconds. */
+  #storedAt = 0;
+
+  constructor(contents: Contents, pipeline: CommitPipeline, space: ValueSpace, index: TtlIndex, deadRows: DeadRows) {
+    this.#contents = contents;
+    this.#pipeline = pipeline;
+    this.#space = space;
+    this.#index = index;
+    this.#deadRows = deadRows;
+  }
+
+  /** Stages a new value, or its `pieces` where the item is without it. Returns the item as it will be stored, its place assigned. */
+  put(key: string, old: Item | undefined, item: Item, pieces?: readonly Buffer[]): Item {
+    this.#storedAt = item.storedAt;
+    this.#pipeline.staged.dropRecord(key);
+    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt), pieces) : withValue(item, this.#copied(item.value!), undefined);
+    this.#stage(key, old, stored);
+    return stored;
+  }
+
+  /** Stages a change of what is known of an item whose value stays where it is. REQUIRES: an inline item has its value. */
+  restate(key: string, old: Item, item: Item): void {
+    if (item.place !== undefined) this.#space.retain(item.place, item.expiresAt);
+    this.#stage(key, old, item);
+  }
+
+  /** Stages the move of a value to a new place, its record as it is: as `Store.relocate`. */
+  relocate(key: string, old: Item, record: Buffer, isKept: boolean): Item {
+    this.#pipeline.staged.dropRecord(key);
+    // By what is left of its life: it is to die with its new neighbours.
+    const kind = valueKind(Math.max(old.storedAt, this.#storedAt), old.expiresAt);
+    const place = isKept ? this.#space.reserveKept(kind, record.length, old.expiresAt, this.#storedAt) : this.#space.reserve(kind, record.length, old.expiresAt, this.#storedAt);
+    const isCopied = old.length <= COPIED_VALUE_BYTES;
+    const head = record.length - old.length;
+    this.#pipeline.staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
+    const item = withValue(old, undefined, place);
+    this.#stage(key, old, item);
+    return item;
+  }
+
+  /** Stages a delete. */
+  remove(key: string, old: Item): void {
+    const { counted } = this.#contents;
+    const { staged } = this.#pipeline;
+    staged.dropRecord(key);
+    this.#index.leave(key, old);
+    this.#forgetOld(key, old, undefined);
+    if (counted !== undefined) counted.change(key, -1, -(key.length + old.length));
+    const before = staged.entries.size;
+    staged.entries.set(key, null);
+    // What was only staged never gets a row; the mark that deletes it gets one in any case.
+    const dead = staged.entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
+    this.#deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
+    staged.bytes += ENTRY_BYTES + key.length;
+    this.#pipeline.changed();
+  }
+
+  /** Gives a value a place in the value log, and stages its record; `pieces`: the value, where the item is without it. */
+  #putRecord(key: string, item: Item, kind: number, pieces?: readonly Buffer[]): Item & { readonly place: Place } {
+    const size = RECORD_HEAD_BYTES + key.length + item.length;
+    const place = this.#space.reserve(kind, size, item.expiresAt, this.#storedAt);
+    const isCopied = item.length <= COPIED_VALUE_BYTES;
+    const bytes = isCopied ? this.#slab.take(size) : Buffer.allocUnsafe(size - item.length);
+    // The checksum of a large value is left to the commit, which has time.
+    const isSummed = item.length <= STEP_BYTES;
+    if (isSummed) writeRecord(bytes, key, item);
+    else writeUnsummed(bytes, key, item);
+    this.#pipeline.staged.records.set(key, { place, bytes, rest: isCopied ? NO_REST : (pieces ?? [item.value!]), isSummed });
+    return withValue(item, isCopied ? bytes.subarray(size - item.length) : item.value, place);
+  }
+
+  #copied(value: Buffer): Buffer {
+    const copy = this.#slab.take(value.length);
+    value.copy(copy);
+    return copy;
+  }
+
+  #stage(key: string, old: Item | undefined, item: Item): void {
+    if (old !== undefined) this.#forgetOld(key, old, item.place);
+    const { state, counted } = this.#contents;
+    state.items++;
+    state.bytes += key.length + item.length;
+    if (counted !== undefined) {
+      if (old === undefined) counted.change(key, 1, key.length + item.length);
+      else counted.change(key, 0, item.length - old.length);
+    }
+    state.rowBytes += itemRowBytes(key, item);
+    const { staged } = this.#pipeline;
+    const before = staged.entries.size;
+    staged.entries.set(key, item);
+    if (old !== undefined && staged.entries.size > before) this.#deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
+    staged.bytes += ENTRY_BYTES + key.length + item.length;
+    this.#index.move(key, old, item);
+    this.#pipeline.changed();
+  }
+
+  /** `place` = where the value lies that takes the place of the old one, which may be the same. */
+  #forgetOld(key: string, old: Item, place: Place | undefined): void {
+    const { state } = this.#contents;
+    state.items--;
+    state.bytes -= key.length + old.length;
+    state.rowBytes -= itemRowBytes(key, old);
+    if (old.place !== undefined) this.#space.release(old.place, place);
+  }
+}
+
+/** The item with another value and place. */
+function withValue<P extends Place | undefined>(item: Item, value: Buffer | undefined, place: P): Item & { readonly place: P } {
+  const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
+  return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place);
+}
