@@ -12,6 +12,7 @@ import { DeadRows } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
 import { GroupWriter } from './group-writer.ts';
 import { ItemStaging } from './item-staging.ts';
+import { ItemWrites } from './item-writes.ts';
 import { encodeJob, jobKey, type JobRow } from './job-row.ts';
 import { ITEM, itemKey } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
@@ -25,15 +26,6 @@ import { StoreSync } from './store-sync.ts';
 import { type DueRowInfo, TtlIndex } from './ttl-index.ts';
 import type { ValueLog } from './value-log.ts';
 import { ValueSpace } from './value-space.ts';
-
-/**
- * How far the cas unique may run ahead of the one on disk before a batch is written for its sake: items in memory alone
- * bring about none. Far below CAS_JUMP, so that no start gives out a unique again.
- */
-const CAS_AHEAD = 2 ** 24;
-
-/** Bytes of a batch when ephemeral items are written out. */
-const WRITE_OUT_BYTES = 2 ** 20;
 
 export type { CommitStats } from './commit-stats.ts';
 export type { Scan, StoredItem } from './committed-reader.ts';
@@ -65,6 +57,7 @@ export class Store {
   readonly #sync: StoreSync;
   readonly #index: TtlIndex;
   readonly #staging: ItemStaging;
+  readonly #writes: ItemWrites;
   readonly #reader: CommittedReader;
   #closed = false;
 
@@ -81,6 +74,7 @@ export class Store {
     this.#staging = new ItemStaging(contents, this.#pipeline, this.#space, this.#index, this.deadRows);
     this.#sync = new StoreSync(contents, this.#pipeline, this.#space, commits);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
+    this.#writes = new ItemWrites(contents, this.#pipeline, this.#staging, this.ephemeral);
   }
 
   /**
@@ -182,21 +176,7 @@ export class Store {
    * if it is kept in memory alone.
    */
   put(key: string, old: Item | undefined, item: Item): Item {
-    this.#contents.state.totalItems++;
-    if (this.ephemeral === undefined) return this.#staging.put(key, old, item);
-    const isOnDisk = old !== undefined && this.ephemeral.get(key) === undefined;
-    // What goes on under the time of expiry that it has on disk stays there: incr, append.
-    if (this.ephemeral.isShort(item.expiresAt, item.storedAt) && !(isOnDisk && old.expiresAt === item.expiresAt)) {
-      const kept = this.ephemeral.put(key, item);
-      if (kept !== undefined) {
-        // A crash must not bring back what was there before.
-        if (isOnDisk) this.#staging.remove(key, old);
-        if (this.#contents.state.cas - this.#contents.casOnDisk > CAS_AHEAD) this.changeState({});
-        return kept;
-      }
-    }
-    this.ephemeral.delete(key);
-    return this.#staging.put(key, isOnDisk ? old : undefined, item);
+    return this.#writes.put(key, old, item);
   }
 
   /**
@@ -205,9 +185,7 @@ export class Store {
    * REQUIRES: the value is longer than STEP_BYTES
    */
   putJoined(key: string, old: Item | undefined, item: Item, pieces: readonly [Buffer, Buffer]): Item {
-    this.#contents.state.totalItems++;
-    const wasInMemory = this.ephemeral?.delete(key) === true;
-    return this.#staging.put(key, wasInMemory ? undefined : old, item, pieces);
+    return this.#writes.putJoined(key, old, item, pieces);
   }
 
   /**
@@ -215,12 +193,7 @@ export class Store {
    * the disk if it is to live longer. Returns the item as it will be stored. REQUIRES: an inline item has its value.
    */
   restate(key: string, old: Item, item: Item): Item {
-    if (this.ephemeral?.get(key) !== undefined) {
-      if (this.ephemeral.isShort(item.expiresAt)) return this.ephemeral.restate(key, item);
-      return this.#staging.put(key, undefined, { ...item, value: this.ephemeral.release(key)!.value });
-    }
-    this.#staging.restate(key, old, item);
-    return item;
+    return this.#writes.restate(key, old, item);
   }
 
   /**
@@ -234,7 +207,7 @@ export class Store {
 
   /** Stages a delete; of an item in memory alone there is nothing to stage. */
   remove(key: string, old: Item): void {
-    if (this.ephemeral?.delete(key) !== true) this.#staging.remove(key, old);
+    this.#writes.remove(key, old);
   }
 
   /**
@@ -242,14 +215,7 @@ export class Store {
    * which nothing is known any more but that they are absent.
    */
   takeDeadEphemeral(limit: number): string[] {
-    const { ephemeral } = this;
-    if (ephemeral === undefined) return [];
-    return ephemeral.takeDead(this.#contents.state.flushCas, limit).map(({ key, item }) => {
-      // Written with the next batch: these counters alone are not worth one.
-      this.#contents.state.reclaimedBytes += key.length + item.length;
-      if (ephemeral.isExpired(item)) this.#contents.state.expired++;
-      return key;
-    });
+    return this.#writes.takeDead(limit);
   }
 
   /** Stages a change of the state that no item carries: flushes, floors. */
@@ -460,7 +426,7 @@ export class Store {
     this.#closed = true;
     try {
       if (this.#pipeline.failure === undefined) {
-        await this.#writeOut();
+        await this.#writes.writeOut();
         this.#pipeline.stateChanged();
         await this.sync();
       }
@@ -485,25 +451,10 @@ export class Store {
     this.#pipeline.resume();
   }
 
-  /** Makes ordinary items of those in memory alone that are alive, a batch at a time. */
-  async #writeOut(): Promise<void> {
-    const { ephemeral } = this;
-    if (ephemeral === undefined) return;
-    const walk = ephemeral.walk(this.#contents.state.cas);
-    for (let [next] = walk.next(1); next !== undefined; [next] = walk.next(1)) {
-      const { key, item } = next;
-      ephemeral.delete(key);
-      if (item.cas <= this.#contents.state.flushCas || ephemeral.isExpired(item)) continue;
-      this.#staging.put(key, undefined, item);
-      if (this.#pipeline.staged.bytes >= WRITE_OUT_BYTES) await this.committed();
-    }
-    walk.end();
-  }
-
-  /** What is on disk of a group's keys counts: what is in memory alone came after a delete that is lost. */
+  /** A group with these entries was not committed. */
   #lose(entries: CommitGroup['entries'], error: Error): void {
     this.#index.clear();
-    if (this.ephemeral !== undefined) for (const key of entries.keys()) this.ephemeral.delete(key);
+    this.#writes.lose(entries.keys());
     this.#options.onFailed(entries.keys(), error);
   }
 }
