@@ -149,9 +149,14 @@ export class Residency {
     this.#pass(key, item ?? null);
   }
 
-  rememberOf(key: string, item: Item | undefined): void {
+  /**
+   * Notes that an item was deleted that nobody asked about, after staging that. Its absence is not worth memory that items in use
+   * have: a delete of a prefix would push them all out.
+   */
+  gone(key: string): void {
     const bytes = Buffer.from(key, 'latin1');
-    this.remember(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length, key, item);
+    this.ram.forget(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
+    this.#pass(key, null);
   }
 
   /** Notes a change of what is known of an item whose value stayed; `inRam`: the RAM tier has it already. */

@@ -195,15 +195,15 @@ export class ValueLog {
     return record?.length === place.size ? record : undefined;
   }
 
-  /** Reads what there is of a range of a segment. */
-  async #readUpTo(place: Place): Promise<Buffer | undefined> {
+  /** Reads what there is of a range of a segment, into a buffer of its own unless there is one. */
+  async #readUpTo(place: Place, into?: Buffer): Promise<Buffer | undefined> {
     const segment = this.#segments.get(place.segment);
     if (segment === undefined) return undefined;
     segment.busy++;
     try {
       const fd = segment.fd ?? (await this.#openForReading(segment));
       if (fd === undefined) return undefined;
-      const record = Buffer.allocUnsafeSlow(place.size);
+      const record = into?.subarray(0, place.size) ?? Buffer.allocUnsafeSlow(place.size);
       for (let at = 0; at < place.size; ) {
         const { bytesRead } = await readAsync(fd, record, at, Math.min(READ_BYTES, place.size - at), place.offset + at);
         if (bytesRead === 0) return record.subarray(0, at);
@@ -236,11 +236,11 @@ export class ValueLog {
     return readSync(segment.fd, into, 0, place.size, place.offset) === place.size;
   }
 
-  /** Reads up to `length` bytes of a segment from `offset`, for scans. */
-  async scan(id: number, offset: number, length: number): Promise<Buffer> {
-    const size = Math.min(length, this.size(id) - offset);
-    if (size <= 0) return Buffer.alloc(0);
-    return (await this.#readUpTo({ segment: id, offset, size })) ?? Buffer.alloc(0);
+  /** Reads as many bytes of a segment from `offset` as there are, and `into` holds. Returns what was read, a part of `into`. */
+  async scan(id: number, offset: number, into: Buffer): Promise<Buffer> {
+    const size = Math.min(into.length, this.size(id) - offset);
+    if (size <= 0) return into.subarray(0, 0);
+    return (await this.#readUpTo({ segment: id, offset, size }, into)) ?? into.subarray(0, 0);
   }
 
   /** Offset of a segment's first record. */

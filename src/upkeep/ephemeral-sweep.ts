@@ -30,7 +30,7 @@ export class EphemeralSweep {
 
   #step(): void {
     const keys = this.#store.takeDeadEphemeral(STEP_ITEMS);
-    for (const key of keys) this.#residency.rememberOf(key, undefined);
+    for (const key of keys) this.#residency.gone(key);
     this.#next = keys.length < STEP_ITEMS ? undefined : setImmediate(() => this.#step());
   }
 }

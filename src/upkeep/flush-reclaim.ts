@@ -1,27 +1,29 @@
 import type { Residency } from '../cache/residency.ts';
 import type { Store } from '../store/store.ts';
-import { restFor } from './rest.ts';
+import { calmShare, Pauses } from './pauses.ts';
 
 /** Items looked at per step. */
-const STEP_ITEMS = 256;
-/** Longest pause between two steps, in milliseconds. */
-const REST_MAX_MS = 50;
+const STEP_ITEMS = 32;
 
 /**
- * Deletes what flush_all made dead, in the background, in steps that each wait for their commit and rest as long as they took. The
+ * Deletes what flush_all made dead, in the background, in steps that each wait for their commit and then rest. The
  * watermark alone hides flushed items; this only makes dead weight of them, which the collector and compaction
  * give back. Interrupted by the end of the process it starts again: what is already deleted costs little.
  */
 export class FlushReclaim {
   readonly #residency: Residency;
   readonly #store: Store;
+  readonly #busyMs: () => number;
+  readonly #pauses = new Pauses();
   #running = false;
   /** Items deleted since the process started. */
   deleted = 0;
 
-  constructor(residency: Residency, store: Store) {
+  /** `busyMs` = by how much the event loop was late lately. */
+  constructor(residency: Residency, store: Store, busyMs: () => number = () => 0) {
     this.#residency = residency;
     this.#store = store;
+    this.#busyMs = busyMs;
   }
 
   get isNeeded(): boolean {
@@ -65,7 +67,7 @@ export class FlushReclaim {
             const item = this.#residency.currentOf(key);
             if (item == null || item.cas > upTo) continue;
             this.#store.remove(key, item);
-            this.#residency.rememberOf(key, undefined);
+            this.#residency.gone(key);
             this.deleted++;
             this.#store.changeState({ reclaimedBytes: this.#store.state.reclaimedBytes + key.length + item.length });
           }
@@ -75,7 +77,7 @@ export class FlushReclaim {
       if (next === undefined) return;
       after = next;
       // What was deleted before an interruption is passed over without a pause.
-      if (dead.length > 0) await restFor(Math.min(performance.now() - began, REST_MAX_MS), signal);
+      if (dead.length > 0) await this.#pauses.after(performance.now() - began, calmShare(this.#busyMs()), signal);
     }
   }
 }

@@ -65,5 +65,5 @@ export function giveUp({ cache, store, onEvicted }: GiveUpDeps, key: string, ite
   }
   report.bytes += bytes;
   store.remove(key, item);
-  cache.residency.rememberOf(key, undefined);
+  cache.residency.gone(key);
 }

@@ -231,7 +231,7 @@ export class LocalTarget implements SweepTarget {
     report.deleted++;
     report.bytes += key.length + item.length;
     this.#store.remove(key, item);
-    this.#residency.rememberOf(key, undefined);
+    this.#residency.gone(key);
   }
 
   /** REQUIRES: in the step that deleted them, so that items and counters are of one batch. */

@@ -2,18 +2,16 @@ import type { Residency } from '../cache/residency.ts';
 import { TugelaError } from '../errors.ts';
 import type { JobRow } from '../store/job-row.ts';
 import type { Store } from '../store/store.ts';
-import { restFor } from './rest.ts';
+import { calmShare, Pauses, type Rest } from './pauses.ts';
 
-/** Items looked at per step: few enough that a step holds up the event loop for about a millisecond. */
-const STEP_ITEMS = 128;
+/** Items looked at per step: few enough that a step holds up the event loop for a fraction of a millisecond. */
+const STEP_ITEMS = 32;
 /** Items in memory alone looked at per step: no more than their prefix. */
 const EPHEMERAL_STEP_ITEMS = 2048;
 /** Jobs that may wait at once. */
 const JOBS_MAX = 1000;
 /** Jobs that are over and still shown. */
 const FINISHED_SHOWN = 16;
-/** Longest rest between two steps, in milliseconds. */
-const REST_MAX_MS = 100;
 
 /** A delete of a prefix, as it stands. */
 export interface PrefixJob {
@@ -29,7 +27,7 @@ export interface PrefixJob {
 /**
  * Deletes all items under a prefix in the background: those stored before the job began, whatever is stored
  * meanwhile. Jobs run one after the other, in the order they were asked for, in steps that each wait for their
- * commit and then rest as long as they took, so that clients have at least half of the time.
+ * commit and then rest, so that clients have three quarters of the time at least.
  *
  * How far a job has come is a row that is written with what it deleted, so it goes on there after a restart or a
  * failed write. Its number is a cas unique, hence never given out twice.
@@ -37,7 +35,8 @@ export interface PrefixJob {
 export class PrefixDelete {
   readonly #residency: Residency;
   readonly #store: Store;
-  readonly #rest: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly #busyMs: () => number;
+  readonly #pauses: Pauses;
   /** Jobs not over, in the order of their numbers; what is here is committed or being committed. */
   #jobs = new Map<number, JobRow>();
   /** The latest jobs that are over, oldest first. */
@@ -50,11 +49,12 @@ export class PrefixDelete {
   /** Items deleted since the process started, and the bytes of their keys and values. */
   readonly done: { items: number; bytes: number } = { items: 0, bytes: 0 };
 
-  /** `rest` waits for so many milliseconds, or less when the signal aborts. */
-  constructor(residency: Residency, store: Store, rest: (ms: number, signal: AbortSignal) => Promise<void> = restFor) {
+  /** `busyMs` = by how much the event loop was late lately. */
+  constructor(residency: Residency, store: Store, busyMs: () => number, rest?: Rest) {
     this.#residency = residency;
     this.#store = store;
-    this.#rest = rest;
+    this.#busyMs = busyMs;
+    this.#pauses = new Pauses(rest);
   }
 
   /** True when there may be something to run. */
@@ -149,7 +149,7 @@ export class PrefixDelete {
         await this.#finish(number);
         return;
       }
-      await this.#rest(Math.min(performance.now() - began, REST_MAX_MS), signal);
+      await this.#pauses.after(performance.now() - began, calmShare(this.#busyMs()), signal);
     }
   }
 
@@ -164,7 +164,7 @@ export class PrefixDelete {
         for (const { key, item } of items) {
           if (!key.startsWith(job.prefix)) continue;
           this.#store.remove(key, item);
-          this.#residency.rememberOf(key, undefined);
+          this.#residency.gone(key);
           deleted++;
           bytes += key.length + item.length;
         }
@@ -172,7 +172,7 @@ export class PrefixDelete {
         this.done.bytes += bytes - job.bytes;
         this.#jobs.set(number, { ...job, deleted, bytes });
         if (bytes > job.bytes) this.#store.changeState({ reclaimedBytes: this.#store.state.reclaimedBytes + bytes - job.bytes });
-        await this.#rest(0, signal);
+        await this.#pauses.after(0, 0, signal);
       }
     } finally {
       walk.end();
@@ -188,7 +188,7 @@ export class PrefixDelete {
         const item = this.#residency.currentOf(key);
         if (item == null || item.cas > number) continue;
         this.#store.remove(key, item);
-        this.#residency.rememberOf(key, undefined);
+        this.#residency.gone(key);
         deleted++;
         bytes += key.length + item.length;
       }

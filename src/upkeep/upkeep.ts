@@ -107,10 +107,11 @@ export class Upkeep {
     this.target = new LocalTarget(cache, store, () => this.loop.lastSecondMs, evictors.length === 0 ? undefined : new Evictors(evictors), this.#compactor);
     if (options.quotas !== undefined) options.quotas.limits.onHigh = () => this.#evictForQuotas();
     this.#ephemeral = new EphemeralSweep(cache.residency, store);
-    this.#flush = new FlushReclaim(cache.residency, store);
-    this.#prefixes = new PrefixDelete(cache.residency, store);
+    const busyMs = (): number => this.loop.lastSecondMs;
+    this.#flush = new FlushReclaim(cache.residency, store, busyMs);
+    this.#prefixes = new PrefixDelete(cache.residency, store, busyMs);
     this.#collector = new ValueCollector(cache.residency, store, {
-      busyMs: () => this.loop.lastSecondMs,
+      busyMs,
       isTight: () => options.evictor !== undefined && options.evictor.used > TIGHT_SHARE * options.evictor.budget.begin,
     });
     this.#syncDue = performance.now() + options.syncEvery * 1000;

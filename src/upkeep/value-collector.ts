@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Residency } from '../cache/residency.ts';
 import type { Store } from '../store/store.ts';
+import { GrantedDead } from './granted-dead.ts';
+import { calmShare, Pauses } from './pauses.ts';
 import { RestWatch } from './rest-watch.ts';
 import { isWhole, recordsOf } from './segment-walk.ts';
 
@@ -9,7 +10,7 @@ import { isWhole, recordsOf } from './segment-walk.ts';
  * dying while items are overwritten, and cost less later.
  */
 const DEAD_SHARE = 0.8;
-/** The same when altogether as much is dead as alive, or the disk is tight: a byte copied for each gained, at most. */
+/** The same when overwriting makes more dead than is alive, or the disk is tight: a byte copied for each gained, at most. */
 const DEAD_SHARE_IN_NEED = 0.5;
 /** The same when nothing more dies: four bytes copied for one gained, but only this once. */
 const DEAD_SHARE_AT_REST = 0.2;
@@ -22,18 +23,17 @@ const AT_ONCE = 5;
 /** So many times what is alive, and a few segments, the log may take before it is out of proportion. */
 const PROPORTION = 1.5;
 const ALLOWANCE_BYTES = 8 * 2 ** 20;
-/** Milliseconds by which the event loop is late when the server is busy. */
-const BUSY_MS = 10;
-/** Records looked at in one step, and so the most that clients wait for: moving one takes some 10 us of the event loop. */
-const STEP_RECORDS = 128;
+/** Records moved in one step, and so the most that clients wait for: one takes some 10 us of the event loop. */
+const STEP_RECORDS = 32;
+/** The same when there is hurry: fewer steps cost less altogether. */
+const STEP_RECORDS_IN_HURRY = 128;
 /** Bytes staged and not committed above which it waits for the commit. */
 const PENDING_BYTES = 2 ** 19;
-/** Longest rest between two steps, in milliseconds. */
-const REST_MAX_MS = 1000;
 /**
  * Times as much dead as alive from which on the collector rests no longer than it works, a quarter of that, and not at all, however
  * busy the server: who overwrites at full speed makes dead what it takes all of its speed to give back. A moved value costs as much
  * as a set, and the more may be dead the deader are the segments that are rewritten: these decide what overwriting costs.
+ * What is dead because much was deleted at once does not count: it does not grow, so there is time.
  */
 const HALF_TIME = 1;
 const MOST_TIME = 1.15;
@@ -58,14 +58,15 @@ export class ValueCollector {
   readonly #store: Store;
   readonly #busyMs: (() => number) | undefined;
   readonly #isTight: () => boolean;
-  readonly #restFor: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly #pauses: Pauses;
   readonly #rest = new RestWatch();
+  readonly #granted = new GrantedDead(HALF_TIME);
   #running = false;
   /** Since the process started: segments rewritten, bytes copied, and bytes given back by that. */
   readonly done: { segments: number; bytes: number; freed: number } = { segments: 0, bytes: 0, freed: 0 };
 
   constructor(residency: Residency, store: Store, { busyMs, isTight, rest }: CollectorOptions = {}) {
-    this.#restFor = rest ?? restFor;
+    this.#pauses = new Pauses(rest);
     this.#residency = residency;
     this.#store = store;
     this.#busyMs = busyMs;
@@ -82,9 +83,10 @@ export class ValueCollector {
     const left = now + (this.#isOutOfProportion() ? AT_ONCE : SOON);
     // What is moved here dies where it was.
     const isAtRest = this.#rest.note(segments.diedBytes - this.done.bytes, values.bytes, performance.now());
-    const isInNeed = this.#isTight() || this.#urgency > HALF_TIME;
+    // Noted even when there is nothing to do: what grows is seen by what was there before.
+    const isInHurry = this.#urgency() > HALF_TIME;
     let best: number | undefined;
-    let bestShare = isAtRest ? DEAD_SHARE_AT_REST : isInNeed ? DEAD_SHARE_IN_NEED : DEAD_SHARE;
+    let bestShare = isAtRest ? DEAD_SHARE_AT_REST : isInHurry || this.#isTight() ? DEAD_SHARE_IN_NEED : DEAD_SHARE;
     for (const id of values.ids()) {
       const size = values.size(id);
       const use = segments.use(id);
@@ -136,7 +138,7 @@ export class ValueCollector {
     // What is on its way to the segment must be there to be seen.
     if (this.#store.hasPending) await this.#store.committed();
     let began = performance.now();
-    for await (const records of recordsOf(this.#store, id, STEP_RECORDS)) {
+    for await (const records of recordsOf(this.#store, id, () => (this.#urgency() > HALF_TIME ? STEP_RECORDS_IN_HURRY : STEP_RECORDS))) {
       if (signal.aborted) return;
       await this.#residency.withKnown(
         records.map(({ key }) => key),
@@ -152,34 +154,25 @@ export class ValueCollector {
         },
       );
       if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.committed();
-      if (this.#busyMs !== undefined) await this.#restFor(restMs(this.#busyMs(), performance.now() - began, this.#urgency), signal);
+      if (this.#busyMs !== undefined) await this.#pauses.after(performance.now() - began, restShare(this.#busyMs(), this.#urgency()), signal);
       // What follows is dead.
       if (this.#store.segments.use(id).liveItems <= 0) return;
       began = performance.now();
     }
   }
 
-  /** How many times as much is dead as alive. */
-  get #urgency(): number {
-    return this.#store.deadValueBytes / Math.max(1, this.#store.liveValueBytes);
+  /** How many times as much is dead as alive, of what does not count as granted. */
+  #urgency(): number {
+    const { deadValueBytes: dead, liveValueBytes: live } = this.#store;
+    return (dead - this.#granted.note(dead, live)) / Math.max(1, live);
   }
 }
 
 /**
- * Milliseconds to rest after `workMs` of work: clients come first, and nothing is lost by waiting while the disk has room. `busyMs` =
- * by how much the event loop was late lately; `urgency` = how many times as much is dead as alive.
+ * Times as long as it worked that the collector rests: clients come first, and nothing is lost by waiting while the disk has room.
+ * `busyMs` = by how much the event loop was late lately; `urgency` = how many times as much is dead as alive.
  */
-export function restMs(busyMs: number, workMs: number, urgency: number): number {
-  const strain = busyMs / BUSY_MS;
-  const calmShare = strain <= 0.5 ? 1 : 3 * Math.max(1, strain);
-  const share = urgency > ALL_TIME ? 0 : urgency > MOST_TIME ? 0.25 : urgency > HALF_TIME ? 1 : calmShare;
-  return Math.min(REST_MAX_MS, workMs * share);
-}
-
-async function restFor(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
+export function restShare(busyMs: number, urgency: number): number {
+  if (urgency <= HALF_TIME) return calmShare(busyMs);
+  return urgency > ALL_TIME ? 0 : urgency > MOST_TIME ? 0.25 : 1;
 }

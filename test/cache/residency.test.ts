@@ -7,6 +7,17 @@ import { tempDirectory } from '../support/temp-directory.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
+/** Has the absence of a key in memory, as after a delete by a client. */
+function rememberAbsent({ residency }: OpenCache, key: string): void {
+  const bytes = Buffer.from(key);
+  residency.remember(residency.hash(bytes, 0, bytes.length), bytes, 0, bytes.length, key, undefined);
+}
+
+function isInRam({ residency }: OpenCache, key: string): boolean {
+  const bytes = Buffer.from(key);
+  return residency.ram.find(residency.hash(bytes, 0, bytes.length), bytes, 0, bytes.length) >= 0;
+}
+
 describe('Residency.withKnown', () => {
   it('runs its step even when what was resident is committed and gone while the rest is read', async () => {
     const open = await OpenCache.open(tempDirectory(), 0);
@@ -28,7 +39,7 @@ describe('Residency.withKnown', () => {
     await open.store.committed();
     const others = Array.from({ length: 2000 }, (_, i) => `other${i}`);
     const seen = await open.residency.withKnown(keys, () => {
-      for (const other of others) open.residency.rememberOf(other, undefined);
+      for (const other of others) rememberAbsent(open, other);
       return keys.filter((key) => open.residency.currentOf(key)?.length !== undefined);
     });
     expect(seen).toEqual(keys);
@@ -41,12 +52,37 @@ describe('Residency.withKnown', () => {
     await open.store.committed();
     const seen = await open.residency.withKnown(['k', 'k'], () => {
       open.store.remove('k', open.residency.currentOf('k')!);
-      open.residency.rememberOf('k', undefined);
+      open.residency.gone('k');
       return open.residency.currentOf('k');
     });
     expect(seen).toBeNull();
     await open.close();
     await checkStore(open.directory);
+  });
+});
+
+describe('Residency.gone', () => {
+  it('leaves what is in use in memory, however much goes', async () => {
+    const open = await OpenCache.open(tempDirectory(), 60_000);
+    await open.set('k', bytesOf(8, 1));
+    await open.store.committed();
+    for (let i = 0; i < 2000; i++) open.residency.gone(`other${i}`);
+    expect(isInRam(open, 'k')).toBe(true);
+    for (let i = 0; i < 2000; i++) rememberAbsent(open, `other${i}`);
+    expect(isInRam(open, 'k')).toBe(false);
+    await open.close();
+  });
+
+  it('says at once and later that the key has no item', async () => {
+    const open = await OpenCache.open(tempDirectory(), 60_000);
+    await open.set('k', bytesOf(8, 1));
+    await open.store.committed();
+    open.store.remove('k', open.residency.currentOf('k')!);
+    open.residency.gone('k');
+    expect(await open.get('k')).toBeUndefined();
+    await open.store.committed();
+    expect(await open.get('k')).toBeUndefined();
+    await open.close();
   });
 });
 

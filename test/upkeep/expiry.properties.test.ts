@@ -253,7 +253,7 @@ class World {
   }
 
   #newPrefixes(): PrefixDelete {
-    return new PrefixDelete(this.open.residency, this.open.store, () => Promise.resolve());
+    return new PrefixDelete(this.open.residency, this.open.store, () => 0, () => Promise.resolve());
   }
 
   #sweeper(olderThanDays?: number): Sweeper {

@@ -217,7 +217,7 @@ describe('what a store counts under prefixes', () => {
               const { rows, seen } = await open.target.due(1000);
               await open.target.reap(seen, rows.map(({ id }) => id));
             } else if (kind === 'delete prefix') {
-              const deletes = new PrefixDelete(open.residency, open.store, async () => undefined);
+              const deletes = new PrefixDelete(open.residency, open.store, () => 0, async () => undefined);
               await deletes.start(key.slice(0, 2));
               await deletes.run(NEVER);
             } else if (kind === 'collect') await new ValueCollector(open.residency, open.store).run(() => clock.now(), NEVER);

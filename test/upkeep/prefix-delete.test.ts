@@ -21,7 +21,7 @@ async function fill(open: OpenCache, keys: readonly string[], length = 10): Prom
 
 /** A cache with the deletes of prefixes on it; `between` runs between two steps. */
 function deleter(open: OpenCache, between: () => Promise<void> | void = () => undefined): PrefixDelete {
-  return new PrefixDelete(open.residency, open.store, async () => await between());
+  return new PrefixDelete(open.residency, open.store, () => 0, async () => await between());
 }
 
 async function keysIn(open: OpenCache): Promise<string[]> {
@@ -122,16 +122,16 @@ describe('PrefixDelete', () => {
     const number = await before.start('k');
     await before.run(stop.signal);
     const [job] = before.list();
-    expect(job).toMatchObject({ number, deleted: 128 });
+    expect(job).toMatchObject({ number, deleted: 32 });
     await open.reopen();
     await open.set('k0000', bytesOf(5, 2));
     let steps = 0;
     const after = deleter(open, () => void steps++);
     expect(after.isNeeded).toBe(true);
     await after.run(NEVER);
-    expect(steps).toBe(3);
+    expect(steps).toBe(17);
     expect(after.list()).toMatchObject([{ number, deleted: 600, state: 'done' }]);
-    expect(after.done.items).toBe(472);
+    expect(after.done.items).toBe(568);
     expect(await keysIn(open)).toEqual(['k0000']);
     await open.reopen();
     const last = deleter(open);
@@ -154,7 +154,7 @@ describe('PrefixDelete', () => {
     await expect(deletes.run(NEVER)).rejects.toThrow('disk full');
     await expect(deletes.start('x')).rejects.toThrow('disk full');
     await open.residency.whileQuiet(() => open.store.reopen());
-    expect(await keysIn(open)).toHaveLength(600 - 128);
+    expect(await keysIn(open)).toHaveLength(600 - 32);
     await deletes.run(NEVER);
     expect(deletes.list()).toMatchObject([{ prefix: 'k', deleted: 600, state: 'done' }]);
     expect(await keysIn(open)).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { FlushReclaim } from '../../src/upkeep/flush-reclaim.ts';
-import { restMs, ValueCollector } from '../../src/upkeep/value-collector.ts';
+import { restShare, ValueCollector } from '../../src/upkeep/value-collector.ts';
 import { bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
 import { OpenCache } from '../support/open-cache.ts';
@@ -221,14 +221,13 @@ describe('ValueCollector', () => {
   });
 
   it.each([
-    ['calm', 5, 0.5, 20],
-    ['late', 10, 0.5, 60],
-    ['busy', 30, 0.9, 180],
-    ['very busy', 10_000, 0.9, 1000],
-    ['very busy, with more dead than alive', 10_000, 1.1, 20],
-    ['very busy, with a fifth more dead than alive', 10_000, 1.2, 5],
+    ['calm', 10, 0.5, 3],
+    ['late', 20, 0.5, 6],
+    ['busy', 30, 0.9, 9],
+    ['very busy, with more dead than alive', 10_000, 1.1, 1],
+    ['very busy, with a fifth more dead than alive', 10_000, 1.2, 0.25],
     ['very busy, with two fifths more dead than alive', 10_000, 1.4, 0],
-  ])('rests after 20 ms of work while the server is %s', (_, busyMs, urgency, rest) => {
-    expect(restMs(busyMs, 20, urgency)).toBe(rest);
+  ])('rests for a share of its work while the server is %s', (_, busyMs, urgency, share) => {
+    expect(restShare(busyMs, urgency)).toBe(share);
   });
 });

@@ -15,9 +15,10 @@ import type { ReaderOrder, ReaderReport, ReportOrder } from './reader-thread.ts'
 /** Requests on their way at once. */
 const BATCH = 200;
 const MIB = 2 ** 20;
-const USAGE = `Usage: npm run bench:reclaim -- [--gb 2] [--value 1000] [--way ${WAYS.join('|')}] [--normal 20] [--limit 300]
+const USAGE = `Usage: npm run bench:reclaim -- [--gb 2] [--value 1000] [--way ${WAYS.join('|')}] [--readers 4] [--rest 2] [--normal 20] [--limit 600]
 
-Starts serve --with-expire on a directory of its own, fills it, measures gets of a tenth of the items for --normal seconds, has
+Starts serve --with-expire on a directory of its own, fills it, measures gets of a tenth of the items for --normal seconds, on
+--readers connections that each rest for --rest milliseconds after an answer, has
 the other nine tenths deleted at full rate while the gets go on, and watches the directory shrink below 15 % of what it
 was, for --limit seconds at most.
 `;
@@ -31,6 +32,9 @@ const CONNECTIONS = 100;
 
 interface Options {
   readonly data: DataSet;
+  readonly readers: number;
+  /** Milliseconds. */
+  readonly restMs: number;
   readonly normalSeconds: number;
   readonly limitSeconds: number;
 }
@@ -42,16 +46,20 @@ function optionsFrom(args: string[]): Options | undefined {
       gb: { type: 'string', default: '2' },
       value: { type: 'string', default: '1000' },
       way: { type: 'string', default: 'delete' },
+      readers: { type: 'string', default: '4' },
+      rest: { type: 'string', default: '2' },
       normal: { type: 'string', default: '20' },
-      limit: { type: 'string', default: '300' },
+      limit: { type: 'string', default: '600' },
       help: { type: 'boolean', default: false },
     },
   });
   const way = WAYS.find((name) => name === values.way);
   const [gb, valueBytes, normalSeconds, limitSeconds] = [values.gb, values.value, values.normal, values.limit].map(Number) as [number, number, number, number];
+  const [readers, restMs] = [Number(values.readers), Number(values.rest)];
   if (values.help || way === undefined || ![gb, valueBytes, normalSeconds, limitSeconds].every((n) => n > 0) || valueBytes < 16) return undefined;
+  if (!Number.isInteger(readers) || readers < 1 || readers > CONNECTIONS - 10 || !(restMs >= 0)) return undefined;
   const items = Math.round((gb * 1e9) / valueBytes / KEPT_OF) * KEPT_OF;
-  return { data: { way, items, valueBytes }, normalSeconds, limitSeconds };
+  return { data: { way, items, valueBytes }, readers, restMs, normalSeconds, limitSeconds };
 }
 
 function say(text: string): void {
@@ -119,7 +127,7 @@ async function stats(pipe: Pipe): Promise<string> {
   return names.map((name) => `${name} ${value(name)}`).join(', ');
 }
 
-async function measure({ data, normalSeconds, limitSeconds }: Options, directory: string, port: number): Promise<boolean> {
+async function measure({ data, readers: connections, restMs, normalSeconds, limitSeconds }: Options, directory: string, port: number): Promise<boolean> {
   const pipe = await Pipe.connect(port);
   const sets = new SetMaker(data);
   // Time enough to fill and to measure what is normal.
@@ -131,7 +139,7 @@ async function measure({ data, normalSeconds, limitSeconds }: Options, directory
   // LevelDB compacts what the filling left.
   await sleep(10_000);
   const full = bytesUnder(directory);
-  const readers = new Readers({ port, data, connections: 4, restMs: 2 });
+  const readers = new Readers({ port, data, connections, restMs });
   try {
     await sleep(2000);
     await readers.report(true);
