@@ -149,7 +149,7 @@ export class PrefixDelete {
         await this.#finish(number);
         return;
       }
-      await this.#pauses.after(performance.now() - began, calmShare(this.#busyMs()), signal);
+      await this.#pauses.after(performance.now() - began, STEP_ITEMS, calmShare(this.#busyMs()), signal);
     }
   }
 
@@ -172,7 +172,7 @@ export class PrefixDelete {
         this.done.bytes += bytes - job.bytes;
         this.#jobs.set(number, { ...job, deleted, bytes });
         if (bytes > job.bytes) this.#store.changeState({ reclaimedBytes: this.#store.state.reclaimedBytes + bytes - job.bytes });
-        await this.#pauses.after(0, 0, signal);
+        await this.#pauses.after(0, 0, 0, signal);
       }
     } finally {
       walk.end();

@@ -154,7 +154,7 @@ export class ValueCollector {
         },
       );
       if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.committed();
-      if (this.#busyMs !== undefined) await this.#pauses.after(performance.now() - began, restShare(this.#busyMs(), this.#urgency()), signal);
+      if (this.#busyMs !== undefined) await this.#pauses.after(performance.now() - began, records.length, restShare(this.#busyMs(), this.#urgency()), signal);
       // What follows is dead.
       if (this.#store.segments.use(id).liveItems <= 0) return;
       began = performance.now();
