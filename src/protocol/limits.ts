@@ -8,7 +8,7 @@ export const KEY_MAX_LENGTH = 250;
 export const LINE_MAX = 2048;
 
 /** As LINE_MAX, for lines of get and gets. Memcached has no limit here; this one bounds memory. */
-export const GET_LINE_MAX = 4 * 1024 * 1024;
+export const GET_LINE_MAX = 2 * 1024 * 1024;
 
 /** As LINE_MAX, for lines that begin with `expire `: they carry batches of the expiry daemon. */
 export const CONTROL_LINE_MAX = 64 * 1024;

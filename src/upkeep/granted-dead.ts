@@ -12,10 +12,14 @@ export class GrantedDead {
     this.#proportion = proportion;
   }
 
-  /** Notes how many bytes are dead and alive now, and returns how many of the dead ones are granted. */
-  note(dead: number, live: number): number {
-    const bytes = dead + live;
+  /**
+   * Notes how many bytes are dead and alive now, and returns how many of the dead ones are granted. `passing` = those of the dead ones
+   * that giving back makes for the moment: copies come before what they are copied from goes.
+   */
+  note(dead: number, live: number, passing: number): number {
+    const bytes = dead + live - passing;
     this.#bytes = dead <= this.#proportion * live ? bytes : Math.min(this.#bytes, bytes);
-    return Math.max(0, this.#bytes - (1 + this.#proportion) * live);
+    const granted = this.#bytes - (1 + this.#proportion) * live;
+    return granted > 0 ? granted + passing : 0;
   }
 }

@@ -62,6 +62,8 @@ export class ValueCollector {
   readonly #rest = new RestWatch();
   readonly #granted = new GrantedDead(HALF_TIME);
   #running = false;
+  /** Bytes copied of the segment that is being rewritten. */
+  #copied = 0;
   /** Since the process started: segments rewritten, bytes copied, and bytes given back by that. */
   readonly done: { segments: number; bytes: number; freed: number } = { segments: 0, bytes: 0, freed: 0 };
 
@@ -117,6 +119,7 @@ export class ValueCollector {
         const size = this.#store.values.size(id);
         const copied = this.done.bytes;
         if (!this.#store.values.isSealed(id)) this.#store.values.seal(id);
+        this.#copied = 0;
         await this.#rewrite(id, signal);
         // The file goes after a sync. The next segment need not wait for that, but no more than one.
         await syncing;
@@ -131,6 +134,7 @@ export class ValueCollector {
       await syncing;
     } finally {
       this.#running = false;
+      this.#copied = 0;
     }
   }
 
@@ -150,6 +154,7 @@ export class ValueCollector {
             if (!isWhole(walked)) continue;
             this.#residency.moved(key, this.#store.relocate(key, item, record));
             this.done.bytes += record.length;
+            this.#copied += record.length;
           }
         },
       );
@@ -163,8 +168,8 @@ export class ValueCollector {
 
   /** How many times as much is dead as alive, of what does not count as granted. */
   #urgency(): number {
-    const { deadValueBytes: dead, liveValueBytes: live } = this.#store;
-    return (dead - this.#granted.note(dead, live)) / Math.max(1, live);
+    const { deadValueBytes: dead, liveValueBytes: live, emptyBytes } = this.#store;
+    return (dead - this.#granted.note(dead, live, emptyBytes + this.#copied)) / Math.max(1, live);
   }
 }
 

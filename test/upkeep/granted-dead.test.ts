@@ -7,28 +7,37 @@ const MIB = 2 ** 20;
 describe('GrantedDead', () => {
   it('grants nothing of what writers made dead by overwriting', () => {
     const granted = new GrantedDead(1);
-    for (let dead = 0; dead <= 300 * MIB; dead += 10 * MIB) expect(granted.note(dead, 100 * MIB)).toBe(0);
+    for (let dead = 0; dead <= 300 * MIB; dead += 10 * MIB) expect(granted.note(dead, 100 * MIB, 0)).toBe(0);
   });
 
   it('grants what a delete made dead, and no more when writers add to it', () => {
     const granted = new GrantedDead(1);
-    granted.note(0, 1000 * MIB);
-    expect(granted.note(900 * MIB, 100 * MIB)).toBe(800 * MIB);
-    expect(granted.note(950 * MIB, 100 * MIB)).toBe(800 * MIB);
+    granted.note(0, 1000 * MIB, 0);
+    expect(granted.note(900 * MIB, 100 * MIB, 0)).toBe(800 * MIB);
+    expect(granted.note(950 * MIB, 100 * MIB, 0)).toBe(800 * MIB);
   });
 
   it('grants less as it is given back, and nothing again once it was', () => {
     const granted = new GrantedDead(1);
-    granted.note(0, 1000 * MIB);
-    granted.note(900 * MIB, 100 * MIB);
-    expect(granted.note(500 * MIB, 100 * MIB)).toBe(400 * MIB);
-    expect(granted.note(700 * MIB, 100 * MIB)).toBe(400 * MIB);
-    expect(granted.note(100 * MIB, 100 * MIB)).toBe(0);
-    expect(granted.note(300 * MIB, 100 * MIB)).toBe(0);
+    granted.note(0, 1000 * MIB, 0);
+    granted.note(900 * MIB, 100 * MIB, 0);
+    expect(granted.note(500 * MIB, 100 * MIB, 0)).toBe(400 * MIB);
+    expect(granted.note(700 * MIB, 100 * MIB, 0)).toBe(400 * MIB);
+    expect(granted.note(100 * MIB, 100 * MIB, 0)).toBe(0);
+    expect(granted.note(300 * MIB, 100 * MIB, 0)).toBe(0);
+  });
+
+  it('grants what giving back takes meanwhile, but only where something is granted', () => {
+    const granted = new GrantedDead(1);
+    granted.note(0, 1000 * MIB, 0);
+    granted.note(900 * MIB, 100 * MIB, 0);
+    expect(granted.note(930 * MIB, 100 * MIB, 30 * MIB)).toBe(830 * MIB);
+    expect(granted.note(870 * MIB, 100 * MIB, 0)).toBe(770 * MIB);
+    expect(new GrantedDead(1).note(120 * MIB, 100 * MIB, 30 * MIB)).toBe(0);
   });
 
   it('grants what a store that is opened holds', () => {
-    expect(new GrantedDead(1).note(900 * MIB, 100 * MIB)).toBe(800 * MIB);
+    expect(new GrantedDead(1).note(900 * MIB, 100 * MIB, 0)).toBe(800 * MIB);
   });
 
   it('leaves at least as much of the log ungranted as it grew by', () => {
@@ -37,13 +46,13 @@ describe('GrantedDead', () => {
         const granted = new GrantedDead(1);
         let last = 0;
         for (const [dead, live] of looks) {
-          last = granted.note(dead, live);
+          last = granted.note(dead, live, 0);
           expect(last).toBeGreaterThanOrEqual(0);
           expect(last).toBeLessThanOrEqual(dead);
         }
         const [dead, live] = looks.at(-1)!;
         fc.pre(dead > live);
-        expect(granted.note(dead + growth, live)).toBe(last);
+        expect(granted.note(dead + growth, live, 0)).toBe(last);
       }),
     );
   });
