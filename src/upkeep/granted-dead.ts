@@ -1,3 +1,6 @@
+/** Growth that is no hurry yet where something is granted, as a share of what is alive. */
+const GROWTH_SHARE = 0.15;
+
 /**
  * What is dead of a log beyond a proportion, and did not come from writing more: items were deleted or expired, many at once. The
  * log grows no further by itself, so that what is dead beyond the proportion may take its time, until it is given back.
@@ -6,6 +9,8 @@ export class GrantedDead {
   readonly #proportion: number;
   /** Bytes the log took when it was last within the proportion, and the least since. */
   #bytes = Number.POSITIVE_INFINITY;
+  /** From when something is granted until all is given back, or more is written. */
+  #isGranting = false;
 
   /** `proportion` = times as much dead as alive that is nothing to hurry for. */
   constructor(proportion: number) {
@@ -18,8 +23,11 @@ export class GrantedDead {
    */
   note(dead: number, live: number, passing: number): number {
     const bytes = dead + live - passing;
-    this.#bytes = dead <= this.#proportion * live ? bytes : Math.min(this.#bytes, bytes);
-    const granted = this.#bytes - (1 + this.#proportion) * live;
-    return granted > 0 ? granted + passing : 0;
+    const isWithin = dead <= this.#proportion * live;
+    this.#bytes = isWithin ? bytes : Math.min(this.#bytes, bytes);
+    const granted = Math.max(0, this.#bytes - (1 + this.#proportion) * live);
+    if (granted > 0) this.#isGranting = true;
+    else if (isWithin || bytes - this.#bytes > GROWTH_SHARE * live) this.#isGranting = false;
+    return this.#isGranting ? Math.min(dead, granted + passing + GROWTH_SHARE * live) : 0;
   }
 }

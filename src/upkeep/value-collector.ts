@@ -86,7 +86,7 @@ export class ValueCollector {
     // What is moved here dies where it was.
     const isAtRest = this.#rest.note(segments.diedBytes - this.done.bytes, values.bytes, performance.now());
     // Noted even when there is nothing to do: what grows is seen by what was there before.
-    const isInHurry = this.#urgency() > HALF_TIME;
+    const isInHurry = this.urgency() > HALF_TIME;
     let best: number | undefined;
     let bestShare = isAtRest ? DEAD_SHARE_AT_REST : isInHurry || this.#isTight() ? DEAD_SHARE_IN_NEED : DEAD_SHARE;
     for (const id of values.ids()) {
@@ -142,7 +142,7 @@ export class ValueCollector {
     // What is on its way to the segment must be there to be seen.
     if (this.#store.hasPending) await this.#store.committed();
     let began = performance.now();
-    for await (const records of recordsOf(this.#store, id, () => (this.#urgency() > HALF_TIME ? STEP_RECORDS_IN_HURRY : STEP_RECORDS))) {
+    for await (const records of recordsOf(this.#store, id, () => (this.urgency() > HALF_TIME ? STEP_RECORDS_IN_HURRY : STEP_RECORDS))) {
       if (signal.aborted) return;
       await this.#residency.withKnown(
         records.map(({ key }) => key),
@@ -158,16 +158,19 @@ export class ValueCollector {
           }
         },
       );
+      const isEmpty = this.#store.segments.use(id).liveItems <= 0;
+      // All of the segment counts as given back from here on.
+      if (isEmpty) this.#copied = 0;
       if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.committed();
-      if (this.#busyMs !== undefined) await this.#pauses.after(performance.now() - began, records.length, restShare(this.#busyMs(), this.#urgency()), signal);
+      if (this.#busyMs !== undefined) await this.#pauses.after(performance.now() - began, records.length, restShare(this.#busyMs(), this.urgency()), signal);
       // What follows is dead.
-      if (this.#store.segments.use(id).liveItems <= 0) return;
+      if (isEmpty) return;
       began = performance.now();
     }
   }
 
   /** How many times as much is dead as alive, of what does not count as granted. */
-  #urgency(): number {
+  urgency(): number {
     const { deadValueBytes: dead, liveValueBytes: live, emptyBytes } = this.#store;
     return (dead - this.#granted.note(dead, live, emptyBytes + this.#copied)) / Math.max(1, live);
   }
