@@ -1,4 +1,4 @@
-import { type Item, type U64 } from '../item.ts';
+import type { Item, U64 } from '../item.ts';
 import { addDelta } from './add-delta.ts';
 import { Op } from './command.ts';
 import { AT_ONCE, expiryOf } from './exptime.ts';

@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.ts';
 import { BASE64_KEY, casOf, type Item, itemOf, type U64 } from '../item.ts';
 import type { AccessTable } from '../ram/access-table.ts';
+import { STEP_BYTES } from '../steps.ts';
 import type { Store } from '../store/store.ts';
 import { ttlShift } from '../store/ttl-bucket.ts';
-import { COPIED_VALUE_BYTES, STEP_BYTES } from '../store/tuning.ts';
+import { COPIED_VALUE_BYTES } from '../store/tuning.ts';
 import { Op } from './command.ts';
 import { type Counters, newCounters } from './counters.ts';
 import { AT_ONCE, expiryOf, isExpired, NEVER } from './exptime.ts';

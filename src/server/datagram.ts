@@ -3,8 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { EventEmitter } from 'node:events';
 import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
 import { datagramCount, FRAME_LENGTH, REPLY_MAX, replyDatagram, requestIdOf } from '../protocol/datagram-frame.ts';
-import { joinInSteps, nextStep } from '../store/steps.ts';
-import { STEP_BYTES } from '../store/tuning.ts';
+import { joinInSteps, nextStep, STEP_BYTES } from '../steps.ts';
 
 /*
  * UDP: each datagram is a connection of its own that ends with its reply.

@@ -1,4 +1,4 @@
-import { STEP_BYTES } from '../store/tuning.ts';
+import { STEP_BYTES } from '../steps.ts';
 import type { Dialect } from './dialect.ts';
 
 /**

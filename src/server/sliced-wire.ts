@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { nextStep } from '../store/steps.ts';
+import { nextStep } from '../steps.ts';
 import type { Wire } from './wire.ts';
 
 /** Bytes that are handed to the socket in one go: to encrypt so many takes about a millisecond. */

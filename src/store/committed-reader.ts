@@ -1,10 +1,10 @@
 import type { Item } from '../item.ts';
+import { joinInSteps } from '../steps.ts';
 import type { CommitPipeline } from './commit-pipeline.ts';
 import type { Contents } from './contents.ts';
 import { readItemRow, RECORD_HEAD_BYTES } from './item-row.ts';
 import { decodeJob, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
 import { HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
-import { joinInSteps } from './steps.ts';
 import { checkedValueOf, valueOfRecord } from './value-record.ts';
 
 /** Largest record that is read at once: more is worth a thread. */

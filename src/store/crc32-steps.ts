@@ -1,6 +1,5 @@
+import { nextStep, STEP_BYTES } from '../steps.ts';
 import { crc32 } from './crc32.ts';
-import { nextStep } from './steps.ts';
-import { STEP_BYTES } from './tuning.ts';
 
 /** The CRC-32 of pieces that follow each other, as `crc32` of them in one, a step of the event loop at a time. */
 export async function crc32InSteps(pieces: readonly Buffer[], before: number = 0): Promise<number> {

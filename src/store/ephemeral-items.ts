@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Item } from '../item.ts';
-import { STEP_BYTES } from './tuning.ts';
+import { STEP_BYTES } from '../steps.ts';
 
 /** Bytes counted for an item besides key and value: what Node takes for it was 500 to 600 (docs/expiry.md). */
 const ITEM_BYTES = 512;

@@ -44,7 +44,7 @@ export class GroupWriter {
     const batch = this.#encode(group);
     const { cas } = state;
     if (group.records.size > 0 || group.unused.length > 0) {
-      const records = recordsOf(group);
+      const records = recordsInOrder(group);
       for (const { bytes, rest, isSummed } of records) if (!isSummed) await sumInSteps(bytes, rest);
       await values.write(records);
       if (this.#syncEveryBatch) await values.sync();
@@ -101,7 +101,7 @@ export class GroupWriter {
 }
 
 /** The records of a group in the order of their places, in which they are written. */
-function recordsOf(group: CommitGroup): RecordWrite[] {
+function recordsInOrder(group: CommitGroup): RecordWrite[] {
   return [...group.records.values(), ...unusedRecords(group.unused)].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
 }
 

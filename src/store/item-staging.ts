@@ -1,11 +1,12 @@
 import { type Item, itemOf, type Place } from '../item.ts';
+import { STEP_BYTES } from '../steps.ts';
 import type { CommitPipeline } from './commit-pipeline.ts';
 import type { Contents } from './contents.ts';
 import { type DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { itemRowBytes, RECORD_HEAD_BYTES } from './item-row.ts';
 import { Slab } from './slab.ts';
 import type { TtlIndex } from './ttl-index.ts';
-import { COPIED_VALUE_BYTES, INLINE_MAX, STEP_BYTES } from './tuning.ts';
+import { COPIED_VALUE_BYTES, INLINE_MAX } from './tuning.ts';
 import { valueKind } from './value-kind.ts';
 import { NO_REST } from './value-log.ts';
 import { writeRecord, writeUnsummed } from './value-record.ts';

@@ -37,9 +37,3 @@ export const BLOCK_CACHE_SHARE = 0.25;
  * from the page cache (11-15 instead of 16-25 us per lookup, for 2 % more disk).
  */
 export const COMPRESSION = false;
-
-/**
- * Bytes of a large value that are worked on in one step of the event loop, and the length above which a value is large: a
- * checksum of so many takes some 2 ms, a copy up to 10, and to begin a step is nothing beside it.
- */
-export const STEP_BYTES: number = 4 * 2 ** 20;

@@ -1,8 +1,8 @@
 import type { Item } from '../item.ts';
+import { STEP_BYTES } from '../steps.ts';
 import { crc32 } from './crc32.ts';
 import { crc32InSteps } from './crc32-steps.ts';
 import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
-import { STEP_BYTES } from './tuning.ts';
 
 /*
  * A record of the value log, little endian:

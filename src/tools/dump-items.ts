@@ -1,6 +1,6 @@
 import type { Item } from '../item.ts';
+import { STEP_BYTES } from '../steps.ts';
 import type { RowItem } from '../store/item-pages.ts';
-import { STEP_BYTES } from '../store/tuning.ts';
 import { DumpEncoder } from './dump-format.ts';
 
 /** Values read at once at most. */

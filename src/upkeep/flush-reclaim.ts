@@ -76,8 +76,7 @@ export class FlushReclaim {
       }
       if (next === undefined) return;
       after = next;
-      // What was deleted before an interruption is passed over without a pause.
-      if (dead.length > 0) await this.#pauses.after(performance.now() - began, STEP_ITEMS, calmShare(this.#busyMs()), signal);
+      await this.#pauses.after({ tookMs: performance.now() - began, items: found.length }, calmShare(this.#busyMs()), signal);
     }
   }
 }

@@ -6,8 +6,8 @@ import { calmShare, Pauses, type Rest } from './pauses.ts';
 
 /** Items looked at per step: few enough that a step holds up the event loop for a fraction of a millisecond. */
 const STEP_ITEMS = 32;
-/** Items in memory alone looked at per step: no more than their prefix. */
-const EPHEMERAL_STEP_ITEMS = 2048;
+/** Items in memory alone looked at per step: nothing is read for them, and nothing written. */
+const EPHEMERAL_STEP_ITEMS = 128;
 /** Jobs that may wait at once. */
 const JOBS_MAX = 1000;
 /** Jobs that are over and still shown. */
@@ -149,7 +149,7 @@ export class PrefixDelete {
         await this.#finish(number);
         return;
       }
-      await this.#pauses.after(performance.now() - began, STEP_ITEMS, calmShare(this.#busyMs()), signal);
+      await this.#pauses.after({ tookMs: performance.now() - began, items: found.length }, calmShare(this.#busyMs()), signal);
     }
   }
 
@@ -157,6 +157,7 @@ export class PrefixDelete {
   async #deleteEphemeral(number: number, signal: AbortSignal): Promise<void> {
     const walk = this.#store.ephemeral?.walk(number);
     if (walk === undefined) return;
+    let began = performance.now();
     try {
       for (let items = walk.next(EPHEMERAL_STEP_ITEMS); items.length > 0 && !signal.aborted; items = walk.next(EPHEMERAL_STEP_ITEMS)) {
         const job = this.#jobs.get(number)!;
@@ -172,7 +173,8 @@ export class PrefixDelete {
         this.done.bytes += bytes - job.bytes;
         this.#jobs.set(number, { ...job, deleted, bytes });
         if (bytes > job.bytes) this.#store.changeState({ reclaimedBytes: this.#store.state.reclaimedBytes + bytes - job.bytes });
-        await this.#pauses.after(0, 0, 0, signal);
+        await this.#pauses.after({ tookMs: performance.now() - began, items: deleted - job.deleted }, calmShare(this.#busyMs()), signal);
+        began = performance.now();
       }
     } finally {
       walk.end();

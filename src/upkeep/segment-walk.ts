@@ -1,5 +1,5 @@
+import { STEP_BYTES } from '../steps.ts';
 import type { Store } from '../store/store.ts';
-import { STEP_BYTES } from '../store/tuning.ts';
 import { checkedValueOf, recordKeyAt, recordSizeAt, valueOfRecord } from '../store/value-record.ts';
 
 /** Bytes of a segment read at a time. */
@@ -28,6 +28,7 @@ export interface WalkedRecord {
 export async function* recordsOf({ values, deadRecords }: Store, id: number, batch: () => number = () => BATCH_RECORDS): AsyncGenerator<readonly WalkedRecord[], void, undefined> {
   let records: WalkedRecord[] = [];
   let bytes = 0;
+  let most = batch();
   const into = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let at = values.firstRecord; at < values.size(id); ) {
     let chunk = await values.scan(id, at, into);
@@ -37,7 +38,8 @@ export async function* recordsOf({ values, deadRecords }: Store, id: number, bat
       at += first;
       continue;
     }
-    if (isLarge) chunk = await values.scan(id, at, Buffer.allocUnsafeSlow(first));
+    // A damaged head may tell any length.
+    if (isLarge) chunk = await values.scan(id, at, Buffer.allocUnsafeSlow(Math.min(first, values.size(id) - at)));
     let used = 0;
     for (let size = first; size > 0 && used + size <= chunk.length; size = recordSizeAt(chunk, used)) {
       if (!deadRecords.has(id, at + used)) {
@@ -49,10 +51,11 @@ export async function* recordsOf({ values, deadRecords }: Store, id: number, bat
         bytes += size;
       }
       used += size;
-      if (records.length < batch() && bytes < BATCH_BYTES) continue;
+      if (records.length < most && bytes < BATCH_BYTES) continue;
       yield records;
       records = [];
       bytes = 0;
+      most = batch();
     }
     if (used === 0) break;
     at += used;

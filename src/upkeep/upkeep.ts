@@ -112,6 +112,7 @@ export class Upkeep {
     this.#prefixes = new PrefixDelete(cache.residency, store, busyMs);
     this.#collector = new ValueCollector(cache.residency, store, {
       busyMs,
+      isDeleting: () => this.#prefixes.running || this.#flush.running,
       isTight: () => options.evictor !== undefined && options.evictor.used > TIGHT_SHARE * options.evictor.budget.begin,
     });
     this.#syncDue = performance.now() + options.syncEvery * 1000;

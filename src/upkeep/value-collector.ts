@@ -1,7 +1,7 @@
 import type { Residency } from '../cache/residency.ts';
 import type { Store } from '../store/store.ts';
 import { GrantedDead } from './granted-dead.ts';
-import { calmShare, Pauses } from './pauses.ts';
+import { calmShare, Pauses, type StepTaken } from './pauses.ts';
 import { RestWatch } from './rest-watch.ts';
 import { isWhole, recordsOf } from './segment-walk.ts';
 
@@ -10,7 +10,10 @@ import { isWhole, recordsOf } from './segment-walk.ts';
  * dying while items are overwritten, and cost less later.
  */
 const DEAD_SHARE = 0.8;
-/** The same when overwriting makes more dead than is alive, or the disk is tight: a byte copied for each gained, at most. */
+/**
+ * The same when more is dead than alive, or the disk is tight: a byte copied for each gained, at most. But not while more is being
+ * deleted: what is copied then dies soon.
+ */
 const DEAD_SHARE_IN_NEED = 0.5;
 /** The same when nothing more dies: four bytes copied for one gained, but only this once. */
 const DEAD_SHARE_AT_REST = 0.2;
@@ -44,6 +47,8 @@ export interface CollectorOptions {
   readonly busyMs?: () => number;
   /** Whether there is little room on the disk; undefined = always. */
   readonly isTight?: () => boolean;
+  /** Whether a delete of many items is under way in the background; undefined = never. */
+  readonly isDeleting?: () => boolean;
   /** Waits for so many milliseconds, or less when the signal aborts. */
   readonly rest?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -58,21 +63,26 @@ export class ValueCollector {
   readonly #store: Store;
   readonly #busyMs: (() => number) | undefined;
   readonly #isTight: () => boolean;
+  readonly #isDeleting: () => boolean;
   readonly #pauses: Pauses;
   readonly #rest = new RestWatch();
   readonly #granted = new GrantedDead(HALF_TIME);
   #running = false;
-  /** Bytes copied of the segment that is being rewritten. */
+  /** The segment that is being rewritten, and bytes copied of it. */
+  #rewriting: number | undefined;
   #copied = 0;
+  /** Segments with damaged records, which nothing moves. */
+  readonly #stuck = new Set<number>();
   /** Since the process started: segments rewritten, bytes copied, and bytes given back by that. */
   readonly done: { segments: number; bytes: number; freed: number } = { segments: 0, bytes: 0, freed: 0 };
 
-  constructor(residency: Residency, store: Store, { busyMs, isTight, rest }: CollectorOptions = {}) {
+  constructor(residency: Residency, store: Store, { busyMs, isTight, isDeleting, rest }: CollectorOptions = {}) {
     this.#pauses = new Pauses(rest);
     this.#residency = residency;
     this.#store = store;
     this.#busyMs = busyMs;
     this.#isTight = isTight ?? (() => true);
+    this.#isDeleting = isDeleting ?? (() => false);
   }
 
   get running(): boolean {
@@ -87,12 +97,14 @@ export class ValueCollector {
     const isAtRest = this.#rest.note(segments.diedBytes - this.done.bytes, values.bytes, performance.now());
     // Noted even when there is nothing to do: what grows is seen by what was there before.
     const isInHurry = this.urgency() > HALF_TIME;
+    const isMostDead = this.#store.deadValueBytes - this.#store.emptyBytes > HALF_TIME * this.#store.liveValueBytes;
+    const isInNeed = isInHurry || this.#isTight() || (isMostDead && !this.#isDeleting());
     let best: number | undefined;
-    let bestShare = isAtRest ? DEAD_SHARE_AT_REST : isInHurry || this.#isTight() ? DEAD_SHARE_IN_NEED : DEAD_SHARE;
+    let bestShare = isAtRest ? DEAD_SHARE_AT_REST : isInNeed ? DEAD_SHARE_IN_NEED : DEAD_SHARE;
     for (const id of values.ids()) {
       const size = values.size(id);
       const use = segments.use(id);
-      if (use.liveItems <= 0 || use.latestExpiry <= left) continue;
+      if (use.liveItems <= 0 || use.latestExpiry <= left || this.#stuck.has(id)) continue;
       if (!values.isSealed(id) && size - use.liveBytes < OPEN_DEAD_SHARE * values.segmentBytes) continue;
       const share = 1 - use.liveBytes / size;
       if (share >= bestShare) {
@@ -119,6 +131,7 @@ export class ValueCollector {
         const size = this.#store.values.size(id);
         const copied = this.done.bytes;
         if (!this.#store.values.isSealed(id)) this.#store.values.seal(id);
+        this.#rewriting = id;
         this.#copied = 0;
         await this.#rewrite(id, signal);
         // The file goes after a sync. The next segment need not wait for that, but no more than one.
@@ -127,14 +140,14 @@ export class ValueCollector {
         // It may fail while nobody waits yet.
         syncing.catch(() => {});
         this.done.segments++;
-        // A damaged record hides what follows it; do not come back to such a segment for ever.
-        if (this.#store.segments.use(id).liveBytes >= before) return;
-        this.done.freed += Math.max(0, size - (this.done.bytes - copied));
+        // A damaged record stays, and may hide what follows it; do not come back to such a segment for ever.
+        if (this.#store.segments.use(id).liveBytes < before) this.done.freed += Math.max(0, size - (this.done.bytes - copied));
+        else if (!signal.aborted) this.#stuck.add(id);
       }
       await syncing;
     } finally {
       this.#running = false;
-      this.#copied = 0;
+      this.#rewriting = undefined;
     }
   }
 
@@ -142,6 +155,7 @@ export class ValueCollector {
     // What is on its way to the segment must be there to be seen.
     if (this.#store.hasPending) await this.#store.committed();
     let began = performance.now();
+    let copied = this.done.bytes;
     for await (const records of recordsOf(this.#store, id, () => (this.urgency() > HALF_TIME ? STEP_RECORDS_IN_HURRY : STEP_RECORDS))) {
       if (signal.aborted) return;
       await this.#residency.withKnown(
@@ -158,21 +172,25 @@ export class ValueCollector {
           }
         },
       );
-      const isEmpty = this.#store.segments.use(id).liveItems <= 0;
-      // All of the segment counts as given back from here on.
-      if (isEmpty) this.#copied = 0;
       if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.committed();
-      if (this.#busyMs !== undefined) await this.#pauses.after(performance.now() - began, records.length, restShare(this.#busyMs(), this.urgency()), signal);
+      if (this.#busyMs !== undefined) await this.#pauses.after(this.#stepTaken(began, records.length, copied), restShare(this.#busyMs(), this.urgency()), signal);
       // What follows is dead.
-      if (isEmpty) return;
+      if (this.#store.segments.use(id).liveItems <= 0) return;
       began = performance.now();
+      copied = this.done.bytes;
     }
   }
 
-  /** How many times as much is dead as alive, of what does not count as granted. */
+  #stepTaken(began: number, items: number, copiedBefore: number): StepTaken {
+    return { tookMs: performance.now() - began, items, bytes: this.done.bytes - copiedBefore };
+  }
+
+  /** How many times as much is dead as alive, of what does not count as granted. Each call is a look that is remembered. */
   urgency(): number {
-    const { deadValueBytes: dead, liveValueBytes: live, emptyBytes } = this.#store;
-    return (dead - this.#granted.note(dead, live, emptyBytes + this.#copied)) / Math.max(1, live);
+    const { deadValueBytes: dead, liveValueBytes: live, emptyBytes, segments } = this.#store;
+    // Once emptied, all of a segment is in `emptyBytes`.
+    const isHalfCopied = this.#rewriting !== undefined && segments.use(this.#rewriting).liveItems > 0;
+    return (dead - this.#granted.note(dead, live, emptyBytes + (isHalfCopied ? this.#copied : 0))) / Math.max(1, live);
   }
 }
 

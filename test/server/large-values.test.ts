@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Opcode } from '../../src/protocol/binary-header.ts';
-import { STEP_BYTES } from '../../src/store/tuning.ts';
+import { STEP_BYTES } from '../../src/steps.ts';
 import { DumpEncoder } from '../../src/tools/dump-format.ts';
 import { failNextWrite, holdNextWrite } from '../issues/held-writes.ts';
 import { packet, u32s } from '../support/binary-client.ts';

@@ -40,6 +40,23 @@ describe('the pace of ValueCollector', () => {
     await checkStore(open.directory);
   });
 
+  // Only what was four fifths dead was, and the rest of a large delete never came back while a few keys were overwritten.
+  it('rewrites what is half dead once a delete is over, and not before', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0, undefined, SEGMENT_BYTES);
+    let isDeleting = true;
+    const collector = new ValueCollector(open.residency, open.store, { isTight: () => false, isDeleting: () => isDeleting });
+    for (let i = 0; i < ITEMS; i++) await open.set(`k${i}`, bytesOf(1000, i));
+    for (let i = 0; i < ITEMS; i++) if (i % 3 !== 0) await open.delete(`k${i}`);
+    await open.store.sync();
+    expect(collector.candidate(open.clock.now())).toBeUndefined();
+    isDeleting = false;
+    expect(collector.candidate(open.clock.now())).toBeDefined();
+    await collector.run(() => open.clock.now(), NEVER);
+    expect(open.store.deadValueBytes).toBeLessThan(1.1 * open.store.liveValueBytes);
+    await open.close();
+    await checkStore(open.directory);
+  });
+
   it('hurries when overwriting made most of it dead', async () => {
     const open = await OpenCache.open(tempDirectory(), 0, undefined, SEGMENT_BYTES);
     const { collector, urgencies } = await filled(open);

@@ -1,4 +1,8 @@
-import { STEP_BYTES } from './tuning.ts';
+/**
+ * Bytes of a large value that are worked on in one step of the event loop, and the length above which a value is large: a
+ * checksum of so many takes some 2 ms, a copy up to 10, and to begin a step is nothing beside it.
+ */
+export const STEP_BYTES: number = 4 * 2 ** 20;
 
 /** Who waits for a step, first come first. */
 const waiting: (() => void)[] = [];
