@@ -9,7 +9,7 @@ import type { RowCompactor } from './row-compactor.ts';
 import type { CompactReport, DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './sweep-target.ts';
 
 /** Keys whose state is loaded at once: bounds what one step holds up. */
-const STEP_KEYS = 256;
+const STEP_KEYS = 64;
 /** Index rows read at once: bounds the memory for rows that list many keys. */
 const STEP_ROWS = 128;
 /** Index entries dropped after which the swept part of the index is compacted, see `reap`. */
