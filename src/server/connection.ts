@@ -125,8 +125,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   }
 
   get isHeldUp(): boolean {
-    // A listing that waits for its reader does so in the background.
-    return this.#onRead === undefined && this.#waiting !== 'drain' && this.#waiting !== 'nothing';
+    // A listing that waits for its reader does so in the background. Who waits for memory may be one of those that hold it all.
+    return this.#onRead === undefined && this.#waiting !== 'drain' && this.#waiting !== 'memory' && this.#waiting !== 'nothing';
   }
 
   push(bytes: Buffer): void {

@@ -137,6 +137,16 @@ describe('memory for connections', () => {
     expect(await statOf(client, 'load', 'connection_memory_peak_bytes')).toBeLessThan(4 * MB + 10 * 64 * 1024 + MB);
     for (const socket of stopped) socket.destroy();
   });
+
+  // All who held it waited for it as well, so nobody was taken for standing still.
+  it('is taken from those who all wait for more of it', async () => {
+    const { port } = await startTestServer({ memory: 64, connectionMemory: 4 * MB });
+    const client = await TestClient.connect(port);
+    const stopped = await silents(port, 100);
+    for (const socket of stopped) socket.write(`set other 0 0 ${BIG}\r\n${'x'.repeat(BIG - 1)}`);
+    await eventually(async () => (await statOf(client, 'load', 'connection_memory_closed')) > 0, 'some are closed');
+    for (const socket of stopped) socket.destroy();
+  });
 });
 
 describe('--connections', () => {
