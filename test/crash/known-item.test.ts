@@ -76,6 +76,8 @@ describe('KnownItem accepts', () => {
     const item = known([version(1), version(2)]);
     item.begin(version(3));
     item.cutOff(version(3), true);
+    // Another lane of the same connection chose it once more, and what was under way was forgotten.
+    expect(item.isBusy).toBe(true);
     expect(item.compare(shown(2), now)).toEqual({ fault: undefined, from: 2, before: 3 });
     expect(item.compare(shown(3), now)).toEqual({ fault: undefined, from: 3, before: Number.POSITIVE_INFINITY });
     expect(item.compare(undefined, now).fault).toBeDefined();

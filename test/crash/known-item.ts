@@ -128,7 +128,8 @@ export class KnownItem {
   cutOff(version: Version | undefined, isSure: boolean): void {
     const mayBeGone = this.#isDoubtful || this.#options.evicts;
     this.#underWay = version === undefined ? undefined : { ...version, mayBeGone, sureOp: isSure ? version.sureOp : Number.POSITIVE_INFINITY };
-    this.#isBusy = false;
+    // Nobody else begins anything on it until it was compared, or what was under way would be forgotten.
+    this.#isBusy = this.#underWay !== undefined;
   }
 
   /** A flush_all was sent. */
