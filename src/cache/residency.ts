@@ -194,17 +194,19 @@ export class Residency {
           return;
         }
         try {
-          resolve(this.#holding(keys, step));
+          resolve(this.#holding(keys, step, readNow));
         } catch (cause) {
           reject(cause);
         }
       };
-      const wants: Want[] = [];
-      for (const key of keys) if (this.currentOf(key) === undefined) wants.push({ key, value: false });
-      if (wants.length === 0) {
+      const readNow = new Map<string, Item | null>();
+      if (this.#allKnownNow(keys, readNow)) {
         run(undefined);
         return;
       }
+      readNow.clear();
+      const wants: Want[] = [];
+      for (const key of keys) if (this.currentOf(key) === undefined) wants.push({ key, value: false });
       this.load(wants, (error) => {
         if (error !== undefined || keys.every((key) => this.currentOf(key) !== undefined)) {
           run(error);
@@ -262,15 +264,29 @@ export class Residency {
     }
   }
 
-  /** Runs a step while keys that are resident are held: what it stages could evict some of them from the RAM tier. */
-  #holding<T>(keys: readonly string[], step: () => T): T {
+  /** True when all keys are resident or could be read at once, into `into`. */
+  #allKnownNow(keys: readonly string[], into: Map<string, Item | null>): boolean {
+    for (const key of keys) {
+      if (this.currentOf(key) !== undefined) continue;
+      const found = this.readNow(key, false);
+      if (found === undefined) return false;
+      into.set(key, found);
+    }
+    return true;
+  }
+
+  /**
+   * Runs a step while keys that are resident, or were just read, are held: what it stages could evict some of them from the RAM
+   * tier.
+   */
+  #holding<T>(keys: readonly string[], step: () => T, read: ReadonlyMap<string, Item | null>): T {
     for (const key of keys) {
       const held = this.#held.get(key);
       if (held !== undefined) {
         held.holders++;
         continue;
       }
-      const item = this.currentOf(key);
+      const item = read.get(key) ?? this.currentOf(key);
       // Nobody asked for a value, which may be large.
       this.#held.set(key, { item: item == null ? null : item.value === undefined ? item : { ...item, value: undefined }, holders: 1 });
     }

@@ -19,8 +19,9 @@ function isInRam({ residency }: OpenCache, key: string): boolean {
 }
 
 describe('Residency.withKnown', () => {
-  it('runs its step even when what was resident is committed and gone while the rest is read', async () => {
+  it.each(['at once', 'meanwhile'])('runs its step even when what was resident is committed and gone, the rest read %s', async (how) => {
     const open = await OpenCache.open(tempDirectory(), 0);
+    if (how === 'meanwhile') vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
     await open.set('a', bytesOf(5000, 1));
     await open.set('b', bytesOf(5000, 2));
     await open.store.committed();
@@ -31,9 +32,26 @@ describe('Residency.withKnown', () => {
     await open.close();
   });
 
+  it('does not wait where rows can be read at once', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0);
+    await open.set('a', bytesOf(5000, 1));
+    await open.store.committed();
+    const fetch = vi.spyOn(open.store, 'fetch');
+    let ran = false;
+    void open.residency.withKnown(['a', 'absent'], () => {
+      ran = true;
+      expect(open.residency.currentOf('a')?.length).toBe(5000);
+      expect(open.residency.currentOf('absent')).toBeNull();
+    });
+    expect(ran).toBe(true);
+    expect(fetch).not.toHaveBeenCalled();
+    await open.close();
+  });
+
   // What the step stored pushed later keys out of a small RAM tier, and they were taken for absent.
-  it('has all keys at hand throughout the step, whatever it stores', async () => {
+  it.each(['at once', 'meanwhile'])('has all keys, read %s, at hand throughout the step, whatever it stores', async (how) => {
     const open = await OpenCache.open(tempDirectory(), 60_000);
+    if (how === 'meanwhile') vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
     const keys = Array.from({ length: 128 }, (_, i) => `k${i}`);
     for (const key of keys) await open.set(key, bytesOf(key.endsWith('7') ? 700 : 8, 1));
     await open.store.committed();
