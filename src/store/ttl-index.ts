@@ -6,6 +6,9 @@ import { DUE } from './keys.ts';
 import { ListedKeys } from './listed-keys.ts';
 import { bucketDeadline } from './ttl-bucket.ts';
 
+/** Bytes of listed index rows that are remembered for who drops them next. */
+const REMEMBERED_BYTES = 2 ** 20;
+
 /** An index row whose bucket is over. */
 export interface DueRowInfo {
   /** Names the row: its key without the first byte, in hexadecimal. */
@@ -24,6 +27,10 @@ export class TtlIndex {
   /** Earliest deadlines of the index rows that listings under way cannot see, because they were not committed when it began. */
   readonly #listings = new Set<{ earliest: number }>();
   readonly #listed = new ListedKeys();
+  /** Values of the rows that were listed last, by id: whoever lists rows is about to sweep them, and need not read them again. */
+  #remembered = new Map<string, Buffer>();
+  /** How many rows were dropped since the start. */
+  #drops = 0;
 
   constructor(contents: Contents, pipeline: CommitPipeline) {
     this.#contents = contents;
@@ -45,6 +52,7 @@ export class TtlIndex {
   /** What was staged may not have been written. */
   clear(): void {
     this.#listed.clear();
+    this.#remembered = new Map();
   }
 
   /** Index rows with a deadline up to `now`, earliest first, of `limit` entries together or one row; after the row `after`. */
@@ -54,6 +62,9 @@ export class TtlIndex {
     let next: string | undefined;
     const from = after === undefined ? { gte: dueFrom(this.#contents.state.indexFloor) } : { gt: dueKeyOf(after) };
     const staged = this.#beginListing();
+    const committedDrops = this.#committedDrops;
+    const values = new Map<string, Buffer>();
+    let bytes = 0;
     const iterator = this.#contents.db.iterator({ ...from, lt: dueFrom(now + 1), fillCache: false });
     try {
       for await (const [key, value] of iterator) {
@@ -63,13 +74,18 @@ export class TtlIndex {
           next = rows.at(-1)!.id;
           break;
         }
-        rows.push({ id: key.toString('hex', 1), deadline: row.deadline, entries: countKeys(value) });
+        const id = key.toString('hex', 1);
+        rows.push({ id, deadline: row.deadline, entries: countKeys(value) });
         entries += rows.at(-1)!.entries;
+        bytes += value.length;
+        if (bytes <= REMEMBERED_BYTES) values.set(id, value);
       }
     } finally {
       await iterator.close();
       this.#listings.delete(staged);
     }
+    // Of a row that is dropped meanwhile this may have seen what was there before.
+    this.#remembered = committedDrops === this.#drops ? values : new Map();
     if (after === undefined) this.#raiseFloor(Math.min(rows[0]?.deadline ?? now + 1, staged.earliest));
     return { rows, next };
   }
@@ -83,12 +99,20 @@ export class TtlIndex {
   /** Keys listed in each of some index rows that are to be dropped; none where the row is gone. */
   async dueKeysOf(ids: readonly string[]): Promise<string[][]> {
     for (const id of ids) this.#listed.sweep(Number.parseInt(id.slice(0, 8), 16));
-    const values = await this.#contents.db.getMany(ids.map(dueKeyOf));
-    return values.map((value) => (value === undefined ? [] : unpackKeys(value)));
+    const found = ids.map((id) => this.#remembered.get(id));
+    const others = ids.filter((_, i) => found[i] === undefined);
+    const read = others.length === 0 ? [] : await this.#contents.db.getMany(others.map(dueKeyOf));
+    let at = 0;
+    return found.map((value) => {
+      const row = value ?? read[at++];
+      return row === undefined ? [] : unpackKeys(row);
+    });
   }
 
   /** Stages the end of an index row that listed `count` keys, of which `left` must stay listed. */
   drop(id: string, count: number, left: readonly string[]): void {
+    this.#remembered.delete(id);
+    this.#drops++;
     this.#pipeline.staged.dueRows.push({ key: dueKeyOf(id), value: left.length === 0 ? undefined : packKeys(left) });
     this.#contents.state.indexEntries = Math.max(0, this.#contents.state.indexEntries - count + left.length);
     this.#pipeline.changed();
@@ -109,6 +133,11 @@ export class TtlIndex {
     // remains of all rows dropped since.
     this.#raiseFloor(Math.min(oldest, staged.earliest));
     return oldest;
+  }
+
+  /** How many drops are committed; -1 = not all. */
+  get #committedDrops(): number {
+    return this.#pipeline.staged.dueRows.length > 0 || (this.#pipeline.inFlight?.dueRows.length ?? 0) > 0 ? -1 : this.#drops;
   }
 
   /** What is not committed when an index listing begins; it must be taken from `#listings` when that ends. */

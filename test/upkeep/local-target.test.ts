@@ -40,6 +40,22 @@ describe('LocalTarget.reap', () => {
     expect([...(await finish(open)).keys()]).toEqual(['for ever', 'stays']);
   });
 
+  // A listing that began before a row was dropped remembered what it had listed.
+  it('counts an entry once when another sweep lists its row while it is dropped', async () => {
+    const { open, target } = await openTarget();
+    await open.set('stays', bytesOf(10, 1), 500);
+    for (let i = 0; i < 20; i++) {
+      await open.set('k', bytesOf(10, 1), 5);
+      await open.store.committed();
+      open.clock.advance(6);
+      const list = await target.due(100);
+      const [again] = await Promise.all([target.due(100), reap(target, list)]);
+      await reap(target, again);
+      expect(open.store.state.indexEntries).toBe(1);
+    }
+    expect((await finish(open)).size).toBe(1);
+  });
+
   it('leaves an item that was touched after it was listed, and calls its listing stale', async () => {
     const { open, target } = await openTarget();
     await open.set('k', bytesOf(10, 1), 5);
