@@ -7,7 +7,7 @@ import { itemRowBytes, RECORD_HEAD_BYTES } from './item-row.ts';
 import { Slab } from './slab.ts';
 import type { TtlIndex } from './ttl-index.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX } from './tuning.ts';
-import { valueKind } from './value-kind.ts';
+import { KINDS, valueKind } from './value-kind.ts';
 import { NO_REST } from './value-log.ts';
 import { writeRecord, writeUnsummed } from './value-record.ts';
 import type { ValueSpace } from './value-space.ts';
@@ -26,6 +26,8 @@ export class ItemStaging {
   readonly #index: TtlIndex;
   readonly #deadRows: DeadRows;
   readonly #slab = new Slab();
+  /** By kind of record: what goes to one segment lies in a row, and is written as one piece. */
+  readonly #recordSlabs: readonly Slab[] = Array.from({ length: 2 * KINDS }, () => new Slab());
   /** When something was stored last, in Unix seconds. */
   #storedAt = 0;
 
@@ -41,7 +43,7 @@ export class ItemStaging {
   put(key: string, old: Item | undefined, item: Item, pieces?: readonly Buffer[]): Item {
     this.#storedAt = item.storedAt;
     this.#pipeline.staged.dropRecord(key);
-    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt), pieces) : withValue(item, this.#copied(item.value!), undefined);
+    const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt), pieces) : withValue(item, copied(item.value!, this.#slab), undefined);
     this.#stage(key, old, stored);
     return stored;
   }
@@ -60,7 +62,8 @@ export class ItemStaging {
     const place = isKept ? this.#space.reserveKept(kind, record.length, old.expiresAt, this.#storedAt) : this.#space.reserve(kind, record.length, old.expiresAt, this.#storedAt);
     const isCopied = old.length <= COPIED_VALUE_BYTES;
     const head = record.length - old.length;
-    this.#pipeline.staged.records.set(key, isCopied ? { place, bytes: this.#copied(record), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
+    const slab = this.#recordSlabs[isKept ? KINDS + kind : kind]!;
+    this.#pipeline.staged.records.set(key, isCopied ? { place, bytes: copied(record, slab), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
     const item = withValue(old, undefined, place);
     this.#stage(key, old, item);
     return item;
@@ -88,19 +91,13 @@ export class ItemStaging {
     const size = RECORD_HEAD_BYTES + key.length + item.length;
     const place = this.#space.reserve(kind, size, item.expiresAt, this.#storedAt);
     const isCopied = item.length <= COPIED_VALUE_BYTES;
-    const bytes = isCopied ? this.#slab.take(size) : Buffer.allocUnsafe(size - item.length);
+    const bytes = isCopied ? this.#recordSlabs[kind]!.take(size) : Buffer.allocUnsafe(size - item.length);
     // The checksum of a large value is left to the commit, which has time.
     const isSummed = item.length <= STEP_BYTES;
     if (isSummed) writeRecord(bytes, key, item);
     else writeUnsummed(bytes, key, item);
     this.#pipeline.staged.records.set(key, { place, bytes, rest: isCopied ? NO_REST : (pieces ?? [item.value!]), isSummed });
     return withValue(item, isCopied ? bytes.subarray(size - item.length) : item.value, place);
-  }
-
-  #copied(value: Buffer): Buffer {
-    const copy = this.#slab.take(value.length);
-    value.copy(copy);
-    return copy;
   }
 
   #stage(key: string, old: Item | undefined, item: Item): void {
@@ -130,6 +127,12 @@ export class ItemStaging {
     state.rowBytes -= itemRowBytes(key, old);
     if (old.place !== undefined) this.#space.release(old.place, place);
   }
+}
+
+function copied(bytes: Buffer, slab: Slab): Buffer {
+  const copy = slab.take(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /** The item with another value and place. */

@@ -1,11 +1,13 @@
-import { closeSync, constants, fdatasync, fsync, openSync, open, read, readSync, writev } from 'node:fs';
+import { closeSync, constants, fdatasync, fsync, openSync, open, read, readSync, write } from 'node:fs';
 import { mkdir, open as openFile, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { TugelaError } from '../errors.ts';
 import type { Place } from '../item.ts';
+import { Run, writeRun } from './record-run.ts';
+import { WritePace } from './write-pace.ts';
 
-const writevAsync = promisify(writev);
+const writeAsync = promisify(write);
 const fdatasyncAsync = promisify(fdatasync);
 const fsyncAsync = promisify(fsync);
 const openAsync = promisify(open);
@@ -19,8 +21,6 @@ export const SEGMENT_BYTES: number = 64 * 2 ** 20;
 const AGED_BYTES = 2 ** 20;
 /** Segments kept open for reading; more are closed, oldest segments first. */
 const OPEN_SEGMENTS = 256;
-/** Most buffers one writev takes (IOV_MAX). */
-const IOV_MAX = 1024;
 
 /**
  * Bytes of one read that does not block. A larger record is read in pieces: what an earlier value took is being given
@@ -80,6 +80,7 @@ export class ValueLog {
   #bytes = 0;
   #open = 0;
   #newFiles = false;
+  readonly #pace = new WritePace();
   /** For each pin the number of the first segment that it does not hold. */
   readonly #pins = new Set<{ readonly before: number }>();
 
@@ -176,13 +177,16 @@ export class ValueLog {
   /** Writes records to their places. Resolves when the operating system has them. */
   async write(writes: readonly RecordWrite[]): Promise<void> {
     const bySegment = new Map<number, RecordWrite[]>();
+    let bytes = 0;
     for (const write of writes) {
+      bytes += write.rest.length > 0 ? write.place.size : write.bytes.length;
       const list = bySegment.get(write.place.segment);
       if (list === undefined) bySegment.set(write.place.segment, [write]);
       else list.push(write);
     }
+    const mayBlock = bySegment.size > 1 && this.#pace.mayBlock(bytes);
     // When one fails the others must have ended all the same: their descriptors may be closed next.
-    const outcomes = await Promise.allSettled([...bySegment].map(([id, list]) => this.#writeSegment(id, list)));
+    const outcomes = await Promise.allSettled([...bySegment].map(([id, list]) => this.#writeSegment(id, list, mayBlock)));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
@@ -249,7 +253,11 @@ export class ValueLog {
   }
 
   /** Forces all that was written before the call to disk. */
-  async sync(): Promise<void> {
+  sync(): Promise<void> {
+    return this.#pace.whileSyncing(() => this.#sync());
+  }
+
+  async #sync(): Promise<void> {
     const unsynced = [...this.#segments.values()].filter((segment) => segment.unsynced && segment.fd !== undefined);
     await Promise.all(
       unsynced.map(async (segment) => {
@@ -323,7 +331,7 @@ export class ValueLog {
     return false;
   }
 
-  async #writeSegment(id: number, writes: RecordWrite[]): Promise<void> {
+  async #writeSegment(id: number, writes: RecordWrite[], mayBlock: boolean): Promise<void> {
     const segment = this.#segments.get(id);
     if (segment === undefined) throw new TugelaError('TUGELA_STORE_FAILED', `Cannot write to value segment ${id}: it is gone`);
     segment.busy++;
@@ -334,25 +342,15 @@ export class ValueLog {
       for (const { place, bytes, rest } of writes) {
         // A record that was overwritten while it waited leaves a gap.
         if (place.offset !== run.end || run.isFull) {
-          await this.#writeRun(segment, run);
+          await writeRun(segment.fd!, run, this.#pace, mayBlock);
           run = new Run(place.offset);
         }
         run.add(bytes);
         for (const piece of rest) run.add(piece);
       }
-      await this.#writeRun(segment, run);
+      await writeRun(segment.fd!, run, this.#pace, mayBlock);
     } finally {
       segment.busy--;
-    }
-  }
-
-  async #writeRun(segment: Segment, run: Run): Promise<void> {
-    let left = run.pieces();
-    let position = run.start;
-    while (left.length > 0) {
-      const { bytesWritten } = await writevAsync(segment.fd!, left, position);
-      position += bytesWritten;
-      left = afterBytes(left, bytesWritten);
     }
   }
 
@@ -365,7 +363,7 @@ export class ValueLog {
     );
     this.#open++;
     this.#newFiles = true;
-    await writevAsync(segment.fd, [SEGMENT_MAGIC], 0);
+    await writeAsync(segment.fd, SEGMENT_MAGIC, 0, SEGMENT_MAGIC.length, 0);
   }
 
   async #openForReading(segment: Segment): Promise<number | undefined> {
@@ -406,50 +404,6 @@ export class ValueLog {
   }
 }
 
-/** Bytes that are written one after the other. Those that lie so in memory too are written as one piece. */
-class Run {
-  readonly start: number;
-  end: number;
-  readonly #pieces: Buffer[] = [];
-  #last: Buffer | undefined;
-  /** Bytes of the last piece and of what directly follows it in memory. */
-  #lastLength = 0;
-
-  constructor(start: number) {
-    this.start = start;
-    this.end = start;
-  }
-
-  /** True when another record may not fit into one writev. */
-  get isFull(): boolean {
-    return this.#pieces.length + 4 > IOV_MAX;
-  }
-
-  add(bytes: Buffer): void {
-    this.end += bytes.length;
-    const last = this.#last;
-    if (last !== undefined && bytes.buffer === last.buffer && bytes.byteOffset === last.byteOffset + this.#lastLength) {
-      this.#lastLength += bytes.length;
-      return;
-    }
-    this.#endPiece();
-    this.#last = bytes;
-    this.#lastLength = bytes.length;
-  }
-
-  pieces(): Buffer[] {
-    this.#endPiece();
-    this.#last = undefined;
-    return this.#pieces;
-  }
-
-  #endPiece(): void {
-    const last = this.#last;
-    if (last === undefined || this.#lastLength === 0) return;
-    this.#pieces.push(last.length === this.#lastLength ? last : Buffer.from(last.buffer, last.byteOffset, this.#lastLength));
-  }
-}
-
 /** Name of a segment's file. */
 export function segmentName(id: number): string {
   return `${String(id).padStart(6, '0')}.values`;
@@ -473,16 +427,6 @@ function newSegment(id: number, openedAt: number): Segment {
 export function segmentNumber(name: string): number | undefined {
   const match = /^(\d{6,})\.values$/.exec(name);
   return match === null ? undefined : Number(match[1]);
-}
-
-/** What is left of a list of buffers after its first `bytes` bytes. */
-function afterBytes(buffers: Buffer[], bytes: number): Buffer[] {
-  let skip = bytes;
-  let i = 0;
-  while (i < buffers.length && skip >= buffers[i]!.length) skip -= buffers[i++]!.length;
-  const rest = buffers.slice(i);
-  if (skip > 0) rest[0] = rest[0]!.subarray(skip);
-  return rest;
 }
 
 function isNotFound(error: unknown): boolean {

@@ -1,0 +1,52 @@
+/** Bytes of a group that are written at once at most: some 50 µs from memory to the page cache. */
+const AT_ONCE_BYTES = 128 * 1024;
+/** Milliseconds above which a write that blocked had to wait for a disk. */
+const SLOW_MS = 5;
+/** The same of one through the thread pool, in which it may also have waited for others. */
+const SLOW_BESIDE_MS = 50;
+/** Milliseconds after a slow write in which none may block; doubles when the next slow one follows soon. */
+const PAUSE_MIN_MS = 1000;
+const PAUSE_MAX_MS = 60_000;
+
+/**
+ * Decides whether writes to several files may block the event loop. To the page cache each takes 4 µs at once, and 20 µs of
+ * CPU through the thread pool, most of it in waking a thread: sets that live 1 to 60 s go to four files and more. When the kernel
+ * makes writers wait for the disk it would hold up every client, though; the only way to know is to look how long they
+ * take. One file is better left to the pool: more sets arrive meanwhile, and share the next group.
+ */
+export class WritePace {
+  #offUntilMs = 0;
+  #pauseMs = PAUSE_MIN_MS;
+  #slowAtMs = Number.NEGATIVE_INFINITY;
+  #syncs = 0;
+
+  /** True when a group of so many bytes may be written at once, for as long as `isOn`. */
+  mayBlock(bytes: number): boolean {
+    return bytes <= AT_ONCE_BYTES && this.#syncs === 0;
+  }
+
+  /** False for a while after a slow write. */
+  isOn(nowMs: number): boolean {
+    return nowMs >= this.#offUntilMs;
+  }
+
+  /** Runs what forces files to disk: a write to one of them may have to wait for that. */
+  async whileSyncing(sync: () => Promise<void>): Promise<void> {
+    this.#syncs++;
+    try {
+      await sync();
+    } finally {
+      this.#syncs--;
+    }
+  }
+
+  /** Notes when a write began and ended, and whether it blocked. */
+  finish(startedMs: number, nowMs: number, blocked: boolean): void {
+    if (nowMs - startedMs < (blocked ? SLOW_MS : SLOW_BESIDE_MS)) return;
+    if (blocked) {
+      this.#pauseMs = nowMs - this.#slowAtMs < 2 * PAUSE_MAX_MS ? Math.min(PAUSE_MAX_MS, this.#pauseMs * 2) : PAUSE_MIN_MS;
+      this.#slowAtMs = nowMs;
+    }
+    this.#offUntilMs = nowMs + this.#pauseMs;
+  }
+}
