@@ -1,7 +1,8 @@
 import { createServer, type OnReadOpts, type Server, Socket, type SocketConstructorOpts } from 'node:net';
 
-/** Bytes that one read of a socket takes at most. */
+/** Bytes that one read of a socket takes at most, and the least of that. */
 const READ_BYTES = 64 * 1024;
+const READ_BYTES_MIN = 4 * 1024;
 
 /** Milliseconds of silence after which the system asks a peer whether it is still there. */
 export const KEEPALIVE_MS = 300_000;
@@ -23,9 +24,19 @@ interface Handle {
  * `onread` option avoids that, and only a socket that we make ourselves can have it, so accepted handles are
  * taken from the server before it makes a socket of its own. Where Node does not let us, the ordinary way
  * is used.
+ *
+ * `readBytes` is shared out: what clients have sent is read before it is known whether it can be used yet, so where there are many
+ * each is read less of at a time, though 4 KB at least.
  */
-export function createAcceptor(onSocket: OnSocket): Server {
+export function createAcceptor(onSocket: OnSocket, readBytes: number): Server {
   const shared = Buffer.allocUnsafeSlow(READ_BYTES);
+  let open = 0;
+  let buffer = shared;
+  const count = (change: number): void => {
+    open += change;
+    const bytes = readBytesFor(readBytes, open);
+    if (bytes !== buffer.length) buffer = shared.subarray(0, bytes);
+  };
   const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS, allowHalfOpen: true }, (socket) => {
     onSocket(socket, (onRead) => {
       socket.on('data', (chunk: Buffer) => {
@@ -42,15 +53,26 @@ export function createAcceptor(onSocket: OnSocket): Server {
         return;
       }
       let reader: OnRead = () => true;
+      let current: Buffer | undefined;
+      count(1);
       // Node's types know `onread` for outgoing connections only, and the handle not at all.
       const options: SocketConstructorOpts & { handle: unknown; manualStart: boolean; onread: OnReadOpts } = {
         handle: client,
         // Nothing is read before there is a reader.
         manualStart: true,
         allowHalfOpen: true,
-        onread: { buffer: shared, callback: (length: number, bytes: Uint8Array) => reader(bytes as Buffer, length) },
+        onread: {
+          // For the next read; undefined = the same as for the last, which is cheaper. Node's types do not know that.
+          buffer: (): Uint8Array => {
+            if (buffer === current) return undefined as unknown as Uint8Array;
+            current = buffer;
+            return buffer;
+          },
+          callback: (length: number, bytes: Uint8Array) => reader(bytes as Buffer, length),
+        },
       };
       const socket = new Socket(options);
+      socket.once('close', () => count(-1));
       socket.setNoDelay(true);
       socket.setKeepAlive(true, KEEPALIVE_MS);
       // Until a connection takes it over.
@@ -62,4 +84,11 @@ export function createAcceptor(onSocket: OnSocket): Server {
     };
   });
   return server;
+}
+
+/** Bytes of one read while so many connections share so many: a power of two. */
+function readBytesFor(shared: number, connections: number): number {
+  let bytes = READ_BYTES;
+  while (bytes > READ_BYTES_MIN && bytes * connections > shared) bytes /= 2;
+  return bytes;
 }

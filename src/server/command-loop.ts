@@ -12,6 +12,7 @@ import { Replies, type ReplyContext } from './replies.ts';
 import type { ReplySender } from './reply-sender.ts';
 import type { Session } from './session.ts';
 import type { Traffic } from './traffic.ts';
+import type { TurnQueue } from './turn-queue.ts';
 
 /** Bytes of replies after which a connection leaves the turn to others, however fast its client reads. */
 const TURN_BYTES = 2 * 1024 * 1024;
@@ -40,6 +41,8 @@ export interface CommandContext extends ReplyContext {
   readonly traffic: Traffic;
   /** What all connections hold together. */
   readonly memory: ConnectionMemory;
+  /** Who waits for a turn. */
+  readonly turns: TurnQueue;
   /** Requests that one connection may execute before others get their turn. */
   readonly requestsPerEvent: number;
   nowSeconds(): number;

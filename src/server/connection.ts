@@ -8,6 +8,8 @@ import type { Wire } from './wire.ts';
 
 /** Unread input above which a connection that waits is no longer read from. */
 const BACKLOG_BYTES = 256 * 1024;
+/** Input above which a connection stands in line while others do: more than a few small requests. */
+const MUCH_INPUT_BYTES = 2048;
 
 /** Where a connection comes from and what it may speak. */
 export interface Origin {
@@ -159,6 +161,12 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       loop.account();
       return !this.#readingPaused;
     }
+    if (length > MUCH_INPUT_BYTES && this.#context.turns.isCrowded) {
+      loop.input.add(bytes.subarray(0, length));
+      loop.account();
+      this.#wait('turn');
+      return true;
+    }
     if (loop.input.length === 0) {
       this.#run(bytes, length, false);
     } else {
@@ -237,7 +245,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
         void this.#sendStream();
         break;
       case 'turn':
-        setImmediate(() => this.#goOn());
+        this.#context.turns.wait(() => this.#goOn());
         break;
       case 'memory':
         this.#context.memory.wait(this);

@@ -9,6 +9,7 @@ import { HotKeys, type LengthOf } from './hot-keys.ts';
 import type { ServerParts } from './server-parts.ts';
 import { TextDialect } from './text-dialect.ts';
 import type { Traffic } from './traffic.ts';
+import { TurnQueue } from './turn-queue.ts';
 
 /** Makes what all connections share: the dialects, and what is counted and kept for all of them. */
 export function createContext(parts: ServerParts): ConnectionContext {
@@ -35,6 +36,7 @@ export function createContext(parts: ServerParts): ConnectionContext {
     ackFromMemory: config.ack === 'memory',
     traffic,
     memory,
+    turns: new TurnQueue(),
     requestsPerEvent: config.requestsPerEvent,
     nowSeconds: () => clock.now(),
     turn: ({ id }) => (watch.current = id),

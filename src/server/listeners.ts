@@ -9,6 +9,9 @@ import { openDatagrams } from './datagram.ts';
 import { createTlsAcceptor, type TlsCounts } from './tls-accept.ts';
 import type { TlsFiles } from './tls-files.ts';
 
+/** Share of `--connection-memory` that reads of all connections may take at once, on top of it. */
+const READ_SHARE = 1 / 4;
+
 /** A place that clients come in by. */
 export interface Listener {
   /** Number among listeners and connections. */
@@ -48,6 +51,10 @@ export class Listeners {
 
   get all(): readonly Listener[] {
     return this.#all;
+  }
+
+  get #readBytes(): number {
+    return this.#config.connectionMemory * READ_SHARE;
   }
 
   /**
@@ -95,7 +102,7 @@ export class Listeners {
     let listener: Listener | undefined;
     const onSocket: OnSocket = (...socket) => this.#deps.onSocket(listener!, ...socket);
     const isEncrypted = tls !== undefined && security !== 'plain';
-    const server = isEncrypted ? createTlsAcceptor(tls.files, { mutual: security === 'mutual', handshakes: this.#config.connections, counts: tls.counts, logger }, onSocket) : createAcceptor(onSocket);
+    const server = isEncrypted ? createTlsAcceptor(tls.files, { mutual: security === 'mutual', handshakes: this.#config.connections, counts: tls.counts, logger }, onSocket) : createAcceptor(onSocket, this.#readBytes);
     await listening(server, () => server.listen({ host, port, backlog: this.#config.backlog }), `${host}:${port}`);
     const bound = server.address();
     if (bound === null || typeof bound === 'string') throw new TugelaError('TUGELA_LISTEN', `Cannot listen on ${host}:${port}`);
@@ -126,7 +133,7 @@ export class Listeners {
     await removeStaleSocket(path);
     const address = `unix:${path}`;
     let listener: Listener | undefined;
-    const server = createAcceptor((...socket) => this.#deps.onSocket(listener!, ...socket));
+    const server = createAcceptor((...socket) => this.#deps.onSocket(listener!, ...socket), this.#readBytes);
     listener = { id: this.#deps.nextId(), address, statsAddress: address, transport: 'local', isEncrypted: false, server };
     // Nobody may connect before the mode is what it should be.
     const umask = process.umask(0o777 & ~this.#config.socketMode);

@@ -29,9 +29,13 @@ export interface AttackReport {
   readonly baseRss: number;
   readonly peakRss: number;
   readonly boundRss: number;
-  /** Milliseconds that 99 of 100 gets of other clients took at most: before, and meanwhile. */
+  /**
+   * Milliseconds that 99 of 100 gets of other clients took at most: before, meanwhile, and meanwhile at a server that was not
+   * attacked. The attackers keep the machine busy as well: what the last one shows is theirs, not the server's.
+   */
   readonly normalP99: number;
   readonly meanwhileP99: number;
+  readonly besideP99: number;
   /** `stats load` afterwards. */
   readonly load: ReadonlyMap<string, string>;
   readonly kept: boolean;
@@ -55,41 +59,49 @@ export async function runAttacks({ memory, seconds, only }: AttackOptions, onRep
 }
 
 async function runAttack({ name, args = [] }: Attack, memory: number, seconds: number): Promise<AttackReport> {
-  const victim = await Victim.start(['-m', String(memory), ...args]);
+  const options = ['-m', String(memory), ...args];
+  const [victim, beside] = await Promise.all([Victim.start(options), Victim.start(options)]);
   try {
-    const client = await Asker.connect(victim.port);
-    await fill(client, 'k', 20_000, 1000);
-    await fill(client, 'big', 64, 1_000_000);
+    const [client, besideProber] = await Promise.all([store(victim), store(beside).then(() => Prober.connect(beside.port))]);
     const prober = await Prober.connect(victim.port);
-    const normalP99 = await prober.p99(seconds);
+    const [normalP99] = await Promise.all([prober.p99(seconds), besideProber.p99(seconds)]);
     await client.ask('stats reset\r\n', 'RESET\r\n');
     const baseRss = victim.rss;
     let peakRss = baseRss;
     const sampling = setInterval(() => (peakRss = Math.max(peakRss, victim.rss)), SAMPLE_MS);
     const worker = new Worker(new URL(import.meta.url), { workerData: { attack: name, port: victim.port } });
     const failed = new Promise<never>((_, reject) => worker.once('error', reject));
-    const meanwhileP99 = await Promise.race([prober.p99(seconds), failed]);
+    const [meanwhileP99, besideP99] = await Promise.race([Promise.all([prober.p99(seconds), besideProber.p99(seconds)]), failed]);
     const load = await client.stats('load');
     await worker.terminate();
     clearInterval(sampling);
     client.close();
     prober.close();
+    besideProber.close();
     const boundRss = rssBound(memory);
-    return { name, baseRss, peakRss, boundRss, normalP99, meanwhileP99, load, kept: peakRss <= boundRss };
+    return { name, baseRss, peakRss, boundRss, normalP99, meanwhileP99, besideP99, load, kept: peakRss <= boundRss };
   } finally {
-    await victim.stop();
+    await Promise.all([victim.stop(), beside.stop()]);
   }
 }
 
-/** A row of the table. */
-export function rowOf({ name, baseRss, peakRss, boundRss, normalP99, meanwhileP99, load }: AttackReport): string {
-  const mb = (bytes: number): string => (bytes / MB).toFixed(0);
-  const held = mb(Number(load.get('connection_memory_peak_bytes')));
-  return `| ${name} | ${mb(baseRss)} | +${mb(peakRss - baseRss)} | ${mb(boundRss)} | ${held} | ${load.get('connection_memory_closed')} | ${normalP99.toFixed(2)} | ${meanwhileP99.toFixed(2)} | ${(meanwhileP99 / normalP99).toFixed(1)} |`;
+/** Stores what attackers and others ask for. */
+async function store({ port }: Victim): Promise<Asker> {
+  const client = await Asker.connect(port);
+  await fill(client, 'k', 20_000, 1000);
+  await fill(client, 'big', 64, 1_000_000);
+  return client;
 }
 
-export const TABLE_HEAD = `| Attack | RSS before, MB | grew by | bound | held for clients | closed | p99 before, ms | meanwhile | ratio |
-|---|---|---|---|---|---|---|---|---|`;
+/** A row of the table. */
+export function rowOf({ name, baseRss, peakRss, boundRss, normalP99, meanwhileP99, besideP99, load }: AttackReport): string {
+  const mb = (bytes: number): string => (bytes / MB).toFixed(0);
+  const held = mb(Number(load.get('connection_memory_peak_bytes')));
+  return `| ${name} | ${mb(baseRss)} | +${mb(peakRss - baseRss)} | ${mb(boundRss)} | ${held} | ${load.get('connection_memory_closed')} | ${normalP99.toFixed(2)} | ${meanwhileP99.toFixed(2)} | ${besideP99.toFixed(2)} | ${(meanwhileP99 / besideP99).toFixed(1)} |`;
+}
+
+export const TABLE_HEAD = `| Attack | RSS before, MB | grew by | bound | held for clients | closed | p99 before, ms | meanwhile | at a server beside it | ratio |
+|---|---|---|---|---|---|---|---|---|---|`;
 
 async function attackFromHere({ attack, port }: { attack: string; port: number }): Promise<void> {
   await ATTACKS.find(({ name }) => name === attack)?.run(port);

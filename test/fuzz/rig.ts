@@ -21,6 +21,7 @@ import { LocalTarget } from '../../src/upkeep/local-target.ts';
 import { Quotas } from '../../src/upkeep/quotas.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import type { FuzzWire } from './wire.ts';
+import { TurnQueue } from '../../src/server/turn-queue.ts';
 
 /** Small, so that limits are met. */
 const RAM_BYTES = 256 * 1024;
@@ -88,7 +89,8 @@ export class Rig {
       ackFromMemory: false,
       traffic: { bytesRead: 0, bytesWritten: 0, yields: 0 },
       memory: this.memory,
-      requestsPerEvent: 20,
+      turns: new TurnQueue(),
+    requestsPerEvent: 20,
       nowSeconds: () => clock.now(),
       turn: () => {},
       trace: undefined,

@@ -49,8 +49,8 @@ export const ATTACKS: readonly Attack[] = [
     run: (port) => forEach(1000, async (i) => (await silent(port)).write(`set slow${i} 0 0 ${BIG}\r\n${'x'.repeat(BIG)}`)),
   },
   {
-    name: '500 unfinished get lines of 4 MB',
-    run: (port) => forEach(500, async () => (await silent(port)).write(`get ${'key '.repeat(BIG - 10)}`)),
+    name: '500 unfinished get lines of 2 MB',
+    run: (port) => forEach(500, async () => (await silent(port)).write(`get ${'key '.repeat(BIG / 2 - 10)}`)),
   },
   {
     name: '10,000 connects and disconnects',
