@@ -29,8 +29,11 @@ export const TABLE_FILE_BYTES: number = 4 * 2 ** 20;
 /** Bytes of an uncompressed table block: what one lookup reads and decompresses. */
 export const BLOCK_BYTES = 4096;
 
-/** Share of `--memory` that LevelDB's block cache gets; the RAM tier has the rest. */
-export const BLOCK_CACHE_SHARE = 0.25;
+/**
+ * Share of `--memory` that LevelDB's block cache gets; the RAM tier has the rest. LevelDB maps the first 1000 tables into memory, and
+ * blocks of those that are not compressed go around the cache: it is used beyond 4 GB of rows alone.
+ */
+export const BLOCK_CACHE_SHARE: number = 1 / 64;
 
 /**
  * LevelDB's own compression stays off: rows are mostly pointers, and uncompressed blocks are read straight
