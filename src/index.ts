@@ -31,7 +31,7 @@ export const defaultConfig: ServeConfig = {
   socketMode: 0o700,
   portFile: undefined,
   connections: 1024,
-  connectionMemory: 32 * 2 ** 20,
+  connectionMemory: 16 * 2 ** 20,
   backlog: 1024,
   requestsPerEvent: 100,
   idleTimeout: 0,

@@ -1,4 +1,4 @@
-const LEAST_BYTES = 32 * 1024 ** 2;
+const LEAST_BYTES = 16 * 1024 ** 2;
 /** Of the memory for caching. */
 const SHARE = 0.25;
 /** So many of the largest items may be on their way at once. */

@@ -165,7 +165,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       loop.input.add(bytes.subarray(0, length));
       loop.account();
       this.#wait('turn');
-      return true;
+      this.#readingPaused = this.#context.memory.isShort;
+      return !this.#readingPaused;
     }
     if (loop.input.length === 0) {
       this.#run(bytes, length, false);
@@ -174,11 +175,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       const input = loop.input.take();
       this.#run(input, input.length, true);
     }
-    if (this.#waiting === 'nothing' && loop.incompleteBytes > LARGE_BYTES && loop.lacksRoom) {
-      // The rest of the data block, or of the line, stays with the client.
-      this.#wait('memory');
-      this.#readingPaused = true;
-    }
+    this.#holdLarge();
     return !this.#readingPaused;
   }
 
@@ -259,6 +256,13 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     }
   }
 
+  /** Leaves the rest of a large data block, or line, with the client while there is no room for it. */
+  #holdLarge(): void {
+    if (this.#waiting !== 'nothing' || this.#loop.incompleteBytes <= LARGE_BYTES || !this.#loop.lacksRoom) return;
+    this.#wait('memory');
+    this.#readingPaused = true;
+  }
+
   /** Ends a wait. */
   #goOn(): void {
     this.#waiting = 'nothing';
@@ -283,6 +287,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     }
     const input = this.#loop.input.take();
     this.#run(input, input.length, true);
+    this.#holdLarge();
     if (this.#waiting !== 'nothing' || this.#sender.isClosed) return;
     if (this.#readingPaused) this.#readOn();
     if (this.#peerEnded) this.#close();

@@ -10,7 +10,7 @@ import { createTlsAcceptor, type TlsCounts } from './tls-accept.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** Share of `--connection-memory` that reads of all connections may take at once, on top of it. */
-const READ_SHARE = 1 / 4;
+const READ_SHARE = 1 / 8;
 
 /** A place that clients come in by. */
 export interface Listener {

@@ -25,7 +25,7 @@ export interface AttackOptions {
 /** What an attack cost. */
 export interface AttackReport {
   readonly name: string;
-  /** Resident bytes: before, highest meanwhile, and what is promised. */
+  /** Bytes of its own memory and of the program: before, highest meanwhile, and what is promised. */
   readonly baseRss: number;
   readonly peakRss: number;
   readonly boundRss: number;
@@ -61,14 +61,16 @@ export async function runAttacks({ memory, seconds, only }: AttackOptions, onRep
 async function runAttack({ name, args = [] }: Attack, memory: number, seconds: number): Promise<AttackReport> {
   const options = ['-m', String(memory), ...args];
   const [victim, beside] = await Promise.all([Victim.start(options), Victim.start(options)]);
+  const program = victim.fileRss;
+  const taken = (): number => victim.anonymousRss + program;
   try {
     const [client, besideProber] = await Promise.all([store(victim), store(beside).then(() => Prober.connect(beside.port))]);
     const prober = await Prober.connect(victim.port);
     const [normalP99] = await Promise.all([prober.p99(seconds), besideProber.p99(seconds)]);
     await client.ask('stats reset\r\n', 'RESET\r\n');
-    const baseRss = victim.rss;
+    const baseRss = taken();
     let peakRss = baseRss;
-    const sampling = setInterval(() => (peakRss = Math.max(peakRss, victim.rss)), SAMPLE_MS);
+    const sampling = setInterval(() => (peakRss = Math.max(peakRss, taken())), SAMPLE_MS);
     const worker = new Worker(new URL(import.meta.url), { workerData: { attack: name, port: victim.port } });
     const failed = new Promise<never>((_, reject) => worker.once('error', reject));
     const [meanwhileP99, besideP99] = await Promise.race([Promise.all([prober.p99(seconds), besideProber.p99(seconds)]), failed]);
@@ -100,7 +102,7 @@ export function rowOf({ name, baseRss, peakRss, boundRss, normalP99, meanwhileP9
   return `| ${name} | ${mb(baseRss)} | +${mb(peakRss - baseRss)} | ${mb(boundRss)} | ${held} | ${load.get('connection_memory_closed')} | ${normalP99.toFixed(2)} | ${meanwhileP99.toFixed(2)} | ${besideP99.toFixed(2)} | ${(meanwhileP99 / besideP99).toFixed(1)} |`;
 }
 
-export const TABLE_HEAD = `| Attack | RSS before, MB | grew by | bound | held for clients | closed | p99 before, ms | meanwhile | at a server beside it | ratio |
+export const TABLE_HEAD = `| Attack | memory before, MB | grew by | bound | held for clients | closed | p99 before, ms | meanwhile | at a server beside it | ratio |
 |---|---|---|---|---|---|---|---|---|---|`;
 
 async function attackFromHere({ attack, port }: { attack: string; port: number }): Promise<void> {

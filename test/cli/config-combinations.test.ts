@@ -115,7 +115,7 @@ describe('readServeSettings() accepts together', () => {
 
 describe('readServeSettings() gives connections memory', () => {
   test.each([
-    [{}, 32 * 2 ** 20],
+    [{}, 16 * 2 ** 20],
     [{ memory: '1024' }, 256 * 2 ** 20],
     [{ maxItemSize: '128m' }, 512 * 2 ** 20],
     [{ connectionMemory: '8m', memory: '1024' }, 8 * 2 ** 20],

@@ -27,7 +27,7 @@ describe('readServeSettings()', () => {
         file: './data',
         memory: 64,
         connections: 1024,
-        connectionMemory: 32 * 1024 ** 2,
+        connectionMemory: 16 * 1024 ** 2,
         backlog: 1024,
         requestsPerEvent: 100,
         idleTimeout: 0,

@@ -40,16 +40,6 @@ export class Victim {
     throw new Error('the server did not start');
   }
 
-  /** Bytes resident now. */
-  get rss(): number {
-    return this.#memory('VmRSS');
-  }
-
-  /** Most bytes that were resident since the start. */
-  get peakRss(): number {
-    return this.#memory('VmHWM');
-  }
-
   /** Of the bytes resident now those of the process alone, and those of files, which the kernel can take back. */
   get anonymousRss(): number {
     return this.#memory('RssAnon');
