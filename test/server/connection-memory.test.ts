@@ -126,6 +126,20 @@ describe('ConnectionMemory', () => {
     memory.stop();
   });
 
+  it('closes a few in each turn of the event loop, until half of it is free, and tells of all of them at once', async () => {
+    const { memory, clients, pass, closed } = setUp(100);
+    for (const client of clients) client.take(1);
+    pass(2000);
+    const evicted = (): number => clients.filter(({ isEvicted }) => isEvicted).length;
+    expect(evicted()).toBe(32);
+    expect(closed).toEqual([]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(evicted()).toBe(50);
+    expect(closed).toEqual([50]);
+    expect(memory.stats()).toMatchObject({ usedBytes: 50, closed: 50 });
+    memory.stop();
+  });
+
   it('closes nobody when there was room in between', () => {
     const { memory, clients, pass } = setUp(1);
     clients[0]!.take(100);
