@@ -194,17 +194,17 @@ export class Residency {
           return;
         }
         try {
-          resolve(this.#holding(keys, step, readNow));
+          resolve(this.#holding(keys, step, rows));
         } catch (cause) {
           reject(cause);
         }
       };
-      const readNow = new Map<string, Item | null>();
-      if (this.#allKnownNow(keys, readNow)) {
+      const rows = new Map<string, Item | null>();
+      if (this.#allKnownNow(keys, rows)) {
         run(undefined);
         return;
       }
-      readNow.clear();
+      rows.clear();
       const wants: Want[] = [];
       for (const key of keys) if (this.currentOf(key) === undefined) wants.push({ key, value: false });
       this.load(wants, (error) => {
@@ -279,14 +279,15 @@ export class Residency {
    * Runs a step while keys that are resident, or were just read, are held: what it stages could evict some of them from the RAM
    * tier.
    */
-  #holding<T>(keys: readonly string[], step: () => T, read: ReadonlyMap<string, Item | null>): T {
+  #holding<T>(keys: readonly string[], step: () => T, rows: ReadonlyMap<string, Item | null>): T {
     for (const key of keys) {
       const held = this.#held.get(key);
       if (held !== undefined) {
         held.holders++;
         continue;
       }
-      const item = read.get(key) ?? this.currentOf(key);
+      const row = rows.get(key);
+      const item = row === undefined ? this.currentOf(key) : row;
       // Nobody asked for a value, which may be large.
       this.#held.set(key, { item: item == null ? null : item.value === undefined ? item : { ...item, value: undefined }, holders: 1 });
     }
