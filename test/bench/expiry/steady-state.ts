@@ -18,6 +18,8 @@ import { numberOf, type Part, type PartContext, type PartResult } from './part.t
 const KEY_PREFIX = 'item:';
 const LONGEST_TTL = 60;
 const SPARE_CONNECTIONS = 50;
+/** Of a server that stood still, before it is measured again. */
+const SETTLING_SECONDS = 5;
 const SAMPLE_AT_MS = 500;
 const NS_PER_US = 1e3;
 const US_PER_S = 1e6;
@@ -38,15 +40,13 @@ interface Sample {
   readonly diskBytes: number;
 }
 
-/** One load over its time. */
-interface Phase {
-  readonly name: string;
+/** One load for a while. */
+interface Stretch {
   readonly samples: readonly Sample[];
   readonly latencies: Histogram;
-  readonly cpuPerOp: number;
-  readonly daemonCpuPerOp: number;
-  readonly generatorCores: number;
-  readonly otherCores: number;
+  /** Seconds of CPU of the server, of its daemon, of the load generator and of all else, over `seconds`. */
+  readonly cpu: { readonly server: number; readonly daemon: number; readonly generator: number; readonly others: number };
+  readonly seconds: number;
 }
 
 /** "Steady state, run and shown": writes at full rate with and without times to live. */
@@ -54,8 +54,9 @@ export const steadyState: Part = {
   name: 'steady-state',
   title: 'Writes at full rate that live 1 to 60 s, beside the same without a time to live',
   options: {
-    seconds: { preset: '600', about: 'how long the load with times to live runs' },
-    without: { preset: '600', about: 'the same without, in two halves before and after' },
+    rounds: { preset: '6', about: 'rounds of either load; the ratio of their p99 is the median over them' },
+    round: { preset: '45', about: 'seconds of either load in a round' },
+    seconds: { preset: '600', about: 'how long the load with times to live runs in the last round' },
     items: { preset: '500000', about: 'keys, drawn at random' },
     value: { preset: '1000', about: 'bytes of a value' },
     connections: { preset: '50', about: 'connections, one set in flight on each' },
@@ -67,67 +68,123 @@ export const steadyState: Part = {
   run,
 };
 
+/**
+ * The speed of the machine drifts within minutes, so only what runs next to each other is compared. The server of the
+ * load that lives for ever stands still while it is not its turn. That of the other cannot (what came due meanwhile
+ * would be overdue): it is a new one in each round, and the last one goes on for as long as asked.
+ */
 async function run(context: PartContext): Promise<PartResult> {
-  const { given } = context;
-  const without = numberOf(given, 'without') / 2;
-  const before = await runPhase(context, 'without, before', [0, 0], without);
-  const expiring = await runPhase(context, '1 to 60 s', [1, LONGEST_TTL], numberOf(given, 'seconds'));
-  const after = await runPhase(context, 'without, after', [0, 0], without);
-  return report(given, expiring, [before, after]);
+  const { given, log } = context;
+  const [rounds, round, seconds] = [numberOf(given, 'rounds'), numberOf(given, 'round'), numberOf(given, 'seconds')];
+  const plain: Stretch[] = [];
+  const expiring: Stretch[] = [];
+  const unlimited = await Subject.start(context, 'for ever', [0, 0]);
+  try {
+    await unlimited.warmUp(LONGEST_TTL);
+    for (let index = 0; index < rounds; index += 1) {
+      const isPlainFirst = index % 2 === 0;
+      const measurePlain = async (): Promise<void> => {
+        unlimited.resume();
+        await unlimited.warmUp(SETTLING_SECONDS);
+        plain.push(await unlimited.measure(round));
+        unlimited.pause();
+      };
+      unlimited.pause();
+      if (isPlainFirst) await measurePlain();
+      const limited = await Subject.start(context, '1 to 60 s', [1, LONGEST_TTL]);
+      try {
+        await limited.warmUp(LONGEST_TTL);
+        expiring.push(await limited.measure(round));
+        if (index === rounds - 1) expiring.push(await limited.measure(Math.max(0, seconds - round)));
+      } finally {
+        await limited.stop();
+      }
+      if (!isPlainFirst) await measurePlain();
+      log(`round ${index + 1}/${rounds}: p99 ${percentile(expiring[index]!, 0.99)} µs, without ${percentile(plain[index]!, 0.99)}`);
+    }
+  } finally {
+    unlimited.resume();
+    await unlimited.stop();
+  }
+  return report(given, expiring, plain);
 }
 
-async function runPhase({ given, directory, keeper, log }: PartContext, name: string, timeToLive: readonly [number, number], seconds: number): Promise<Phase> {
-  const [items, valueBytes, connections] = [numberOf(given, 'items'), numberOf(given, 'value'), numberOf(given, 'connections')];
-  const contestant = tugelaAs(timeToLive[1] === 0 ? 'without' : 'expiring', ['--with-expire', '-m', String(numberOf(given, 'memory'))]);
-  const server = await Server.start(contestant, { directory, valueBytes, connections: connections + SPARE_CONNECTIONS }, keeper);
-  const base = workloads.find((workload) => workload.name === 'set-1k')!.load;
-  const spec: LoadSpec = { ...base, keyPrefix: KEY_PREFIX, valueBytes, timeToLive, port: server.port, connections, items, seed: 1, checkValues: true };
-  if (timeToLive[1] === 0) {
-    log(`${name}: storing ${items} items`);
-    await fill(server, { ...spec, ...fillLoad(base), keyPrefix: KEY_PREFIX, valueBytes }, keeper);
+/** A server, its load and who looks at it. */
+class Subject {
+  readonly #name: string;
+  readonly #log: PartContext['log'];
+  readonly #server: Server;
+  readonly #generator: LoadGenerator;
+  readonly #client: LineClient;
+  readonly #spec: LoadSpec;
+
+  private constructor(name: string, log: PartContext['log'], server: Server, generator: LoadGenerator, client: LineClient, spec: LoadSpec) {
+    this.#name = name;
+    this.#log = log;
+    this.#server = server;
+    this.#generator = generator;
+    this.#client = client;
+    this.#spec = spec;
   }
-  const generator = await LoadGenerator.start(spec, keeper);
-  const client = await connectTo(server);
-  try {
-    log(`${name}: warming up for ${LONGEST_TTL} s`);
-    for (let second = 0; second < LONGEST_TTL; second += 1) await generator.run(1);
+
+  static async start({ given, directory, keeper, log }: PartContext, name: string, timeToLive: readonly [number, number]): Promise<Subject> {
+    const [items, valueBytes, connections] = [numberOf(given, 'items'), numberOf(given, 'value'), numberOf(given, 'connections')];
+    const contestant = tugelaAs(timeToLive[1] === 0 ? 'without' : 'expiring', ['--with-expire', '-m', String(numberOf(given, 'memory'))]);
+    const server = await Server.start(contestant, { directory, valueBytes, connections: connections + SPARE_CONNECTIONS }, keeper);
+    const base = workloads.find((workload) => workload.name === 'set-1k')!.load;
+    const spec: LoadSpec = { ...base, keyPrefix: KEY_PREFIX, valueBytes, timeToLive, port: server.port, connections, items, seed: 1, checkValues: true };
+    if (timeToLive[1] === 0) {
+      log(`${name}: storing ${items} items`);
+      await fill(server, { ...spec, ...fillLoad(base), keyPrefix: KEY_PREFIX, valueBytes }, keeper);
+    }
+    const generator = await LoadGenerator.start(spec, keeper);
+    return new Subject(name, log, server, generator, await connectTo(server), spec);
+  }
+
+  async warmUp(seconds: number): Promise<void> {
+    this.#log(`${this.#name}: warming up for ${seconds} s`);
+    for (let second = 0; second < seconds; second += 1) await this.#generator.run(1);
+  }
+
+  async measure(seconds: number): Promise<Stretch> {
+    const { items, valueBytes, timeToLive } = this.#spec;
     const latencies = new Histogram();
     const samples: Sample[] = [];
-    const [cpuBefore, leaderBefore, machineBefore, startedMs] = [server.usage().cpuSeconds, processCpuSeconds(server.pid), machineCpuSeconds(), performance.now()];
-    let generatorSeconds = 0;
+    const [cpuBefore, leaderBefore, machineBefore, startedMs] = [this.#server.usage().cpuSeconds, processCpuSeconds(this.#server.pid), machineCpuSeconds(), performance.now()];
+    let generator = 0;
     for (let second = 0; second < seconds; second += 1) {
-      const [{ result, details }, seen] = await Promise.all([generator.runInDetail(1), look(client, server)]);
+      const [{ result, details }, seen] = await Promise.all([this.#generator.runInDetail(1), this.#look()]);
       if (result.wrong > 0) throw new Error(`${result.wrong} wrong answers, the first: ${result.firstWrong ?? ''}`);
       latencies.add(details.latencies);
-      generatorSeconds += result.cpuSeconds;
+      generator += result.cpuSeconds;
       const itemsAlive = timeToLive[1] === 0 ? items : details.itemsAlive;
       samples.push({ ...seen, operations: result.operations, p99: result.p99, liveBytes: itemsAlive * (KEY_PREFIX.length + NAME_BYTES + valueBytes) });
-      if ((second + 1) % 30 === 0) log(`${name}: ${describe(samples.slice(-30), second + 1)}`);
+      if ((second + 1) % 30 === 0) this.#log(`${this.#name}: ${describe(samples.slice(-30), second + 1)}`);
     }
-    const took = (performance.now() - startedMs) / 1000;
-    const [cpu, leader, machine] = [server.usage().cpuSeconds - cpuBefore, processCpuSeconds(server.pid) - leaderBefore, machineCpuSeconds() - machineBefore];
-    const operations = samples.reduce((sum, sample) => sum + sample.operations, 0);
-    return {
-      name,
-      samples,
-      latencies,
-      cpuPerOp: (leader * US_PER_S) / operations,
-      daemonCpuPerOp: ((cpu - leader) * US_PER_S) / operations,
-      generatorCores: generatorSeconds / took,
-      otherCores: Math.max(0, machine - cpu - generatorSeconds) / took,
-    };
-  } finally {
-    client.close();
-    generator.end();
-    await server.stop();
+    const [both, server, machine] = [this.#server.usage().cpuSeconds - cpuBefore, processCpuSeconds(this.#server.pid) - leaderBefore, machineCpuSeconds() - machineBefore];
+    return { samples, latencies, cpu: { server, daemon: Math.max(0, both - server), generator, others: Math.max(0, machine - both - generator) }, seconds: (performance.now() - startedMs) / 1000 };
   }
-}
 
-/** Looks at the server in the middle of a second of load. */
-async function look(client: LineClient, server: Server): Promise<Pick<Sample, 'backlog' | 'indexEntries' | 'diskBytes'>> {
-  await sleep(SAMPLE_AT_MS);
-  const state = parseState(await client.request('expire state', isEnd));
-  return { backlog: lagSeconds(state), indexEntries: state.entries, diskBytes: server.diskBytes() };
+  pause(): void {
+    this.#server.pause();
+  }
+
+  resume(): void {
+    this.#server.resume();
+  }
+
+  async stop(): Promise<void> {
+    this.#client.close();
+    this.#generator.end();
+    await this.#server.stop();
+  }
+
+  /** Looks at the server in the middle of a second of load. */
+  async #look(): Promise<Pick<Sample, 'backlog' | 'indexEntries' | 'diskBytes'>> {
+    await sleep(SAMPLE_AT_MS);
+    const state = parseState(await this.#client.request('expire state', isEnd));
+    return { backlog: lagSeconds(state), indexEntries: state.entries, diskBytes: this.#server.diskBytes() };
+  }
 }
 
 function describe(samples: readonly Sample[], second: number): string {
@@ -156,45 +213,76 @@ function summary(samples: readonly Sample[]): Summary {
   };
 }
 
-function report(given: PartContext['given'], expiring: Phase, plain: readonly Phase[]): PartResult {
-  const rows = [plain[0]!, expiring, plain[1]!].map((phase) => {
-    const { opsPerSecond, backlog, live, disk, entries } = summary(phase.samples);
-    const percentile = (share: number): string => (phase.latencies.percentile(share) / NS_PER_US).toFixed(0);
-    return [
-      phase.name,
-      opsPerSecond.toFixed(0),
-      percentile(0.5),
-      percentile(0.99),
-      percentile(0.999),
-      phase.cpuPerOp.toFixed(1),
-      phase.daemonCpuPerOp.toFixed(1),
-      String(backlog),
-      entries.toFixed(0),
-      (live / MB).toFixed(0),
-      disk.toFixed(2),
-      phase.generatorCores.toFixed(2),
-      phase.otherCores.toFixed(2),
-    ];
+function percentile({ latencies }: Pick<Stretch, 'latencies'>, share: number): string {
+  return (latencies.percentile(share) / NS_PER_US).toFixed(0);
+}
+
+/** `expiring` has one stretch for each round, and what follows the last of them. */
+function report(given: PartContext['given'], expiring: readonly Stretch[], plain: readonly Stretch[]): PartResult {
+  const rounds = plain.map((stretch, round) => {
+    const [without, limited] = [summary(stretch.samples), summary(expiring[round]!.samples)];
+    const ratio = expiring[round]!.latencies.percentile(0.99) / stretch.latencies.percentile(0.99);
+    const row = [without.opsPerSecond.toFixed(0), limited.opsPerSecond.toFixed(0), percentile(stretch, 0.99), percentile(expiring[round]!, 0.99), ratio.toFixed(2), String(limited.backlog), limited.disk.toFixed(2)];
+    return { ratio, row: [String(round + 1), ...row] };
   });
-  const size = Math.ceil(expiring.samples.length / COURSE_ROWS);
-  const course = Array.from({ length: Math.ceil(expiring.samples.length / size) }, (_, index) => {
-    const { opsPerSecond, p99, backlog, live, disk, entries } = summary(expiring.samples.slice(index * size, (index + 1) * size));
+  const long = together(expiring.slice(plain.length - 1));
+  const size = Math.ceil(long.samples.length / COURSE_ROWS);
+  const course = Array.from({ length: Math.ceil(long.samples.length / size) }, (_, index) => {
+    const { opsPerSecond, p99, backlog, live, disk, entries } = summary(long.samples.slice(index * size, (index + 1) * size));
     return [`${index * size} s`, opsPerSecond.toFixed(0), p99.toFixed(0), String(backlog), entries.toFixed(0), (live / MB).toFixed(0), disk.toFixed(2)];
   });
-  const both = new Histogram();
-  for (const { latencies } of plain) both.add(latencies.counts());
-  const all = summary(expiring.samples);
+  const all = summary(expiring.flatMap(({ samples }) => samples));
   return {
     tables: [
-      'CPU in µs per set, of the server and of its daemon; backlog in s, at most; index entries and live MB, medians; disk in times the live data, at most.',
-      formatTable(['time to live', 'sets/s', 'p50 µs', 'p99 µs', 'p99.9 µs', 'server CPU', 'daemon CPU', 'backlog', 'index entries', 'live MB', 'disk', 'generator', 'others'], rows),
-      'The course of the load that expires, by the time since all its keys had been in use for a minute:',
+      'Rounds: sets and p99 (µs) without and with times to live, next to each other; backlog in s and disk in times the live data, at most.',
+      formatTable(['round', 'sets/s without', 'with', 'p99 without', 'with', '×', 'backlog', 'disk'], rounds.map(({ row }) => row)),
+      'All rounds, and the last load with times to live: CPU in µs per set, of the server and of its daemon; index entries and live MB, medians.',
+      formatTable(
+        ['time to live', 's', 'sets/s', 'p50 µs', 'p99 µs', 'p99.9 µs', 'server CPU', 'daemon CPU', 'backlog', 'index entries', 'live MB', 'disk', 'generator', 'others'],
+        [row('for ever', together(plain)), row('1 to 60 s', together(expiring.slice(0, plain.length))), row('the last', long)],
+      ),
+      'The course of the last, by the time since all its keys had been in use for a minute:',
       formatTable(['from', 'sets/s', 'p99 µs', 'backlog', 'index entries', 'live MB', 'disk'], course),
     ],
     bounds: [
       { what: 'seconds that the oldest index entry is overdue', measured: all.backlog, most: numberOf(given, 'backlog') },
       { what: 'disk, in times the live data', measured: all.disk, most: numberOf(given, 'disk') },
-      { what: 'p99, in times that without times to live', measured: expiring.latencies.percentile(0.99) / both.percentile(0.99), most: numberOf(given, 'latency') },
+      { what: 'p99, in times that without times to live, median of the rounds', measured: median(rounds.map(({ ratio }) => ratio)), most: numberOf(given, 'latency') },
     ],
+  };
+}
+
+function row(name: string, stretch: Stretch): string[] {
+  const { samples, cpu, seconds } = stretch;
+  const { opsPerSecond, backlog, live, disk, entries } = summary(samples);
+  const operations = samples.reduce((sum, sample) => sum + sample.operations, 0);
+  const perSet = (cpuSeconds: number): string => ((cpuSeconds * US_PER_S) / operations).toFixed(1);
+  return [
+    name,
+    String(samples.length),
+    opsPerSecond.toFixed(0),
+    percentile(stretch, 0.5),
+    percentile(stretch, 0.99),
+    percentile(stretch, 0.999),
+    perSet(cpu.server),
+    perSet(cpu.daemon),
+    String(backlog),
+    entries.toFixed(0),
+    (live / MB).toFixed(0),
+    disk.toFixed(2),
+    (cpu.generator / seconds).toFixed(2),
+    (cpu.others / seconds).toFixed(2),
+  ];
+}
+
+function together(stretches: readonly Stretch[]): Stretch {
+  const latencies = new Histogram();
+  for (const each of stretches) latencies.add(each.latencies.counts());
+  const sum = (figure: (stretch: Stretch) => number): number => stretches.reduce((total, stretch) => total + figure(stretch), 0);
+  return {
+    samples: stretches.flatMap(({ samples }) => samples),
+    latencies,
+    cpu: { server: sum(({ cpu }) => cpu.server), daemon: sum(({ cpu }) => cpu.daemon), generator: sum(({ cpu }) => cpu.generator), others: sum(({ cpu }) => cpu.others) },
+    seconds: sum(({ seconds }) => seconds),
   };
 }
