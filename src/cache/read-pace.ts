@@ -7,9 +7,9 @@ const PAUSE_MIN_MS = 20;
 const PAUSE_MAX_MS = 1000;
 
 /**
- * Decides whether reads may block the event loop. From the page cache a blocking read costs half the
- * CPU of one through the thread pool (docs/benchmarks.md); from a disk it would hold up every client. The
- * only way to know is to look how long they take: one slow read turns them off for a while.
+ * Decides whether reads may block the event loop. From the page cache a blocking read costs a quarter of the CPU of one of
+ * sixteen that go through the thread pool together, and far less than one that goes alone (`npm run bench -- --micro`); from a
+ * disk it would hold up every client. The only way to know is to look how long they take: one slow read turns them off for a while.
  */
 export class ReadPace {
   #left = 0;

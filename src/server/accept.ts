@@ -20,7 +20,7 @@ interface Handle {
 
 /**
  * Makes a server whose sockets all read into one static buffer. Node's ordinary way allocates a chunk per
- * read and pushes it through a stream, which costs a third of a small request (docs/benchmarks.md). Only the
+ * read and pushes it through a stream, which costs as much as all else of a small request (docs/benchmarks.md: `floor` does it so). Only the
  * `onread` option avoids that, and only a socket that we make ourselves can have it, so accepted handles are
  * taken from the server before it makes a socket of its own. Where Node does not let us, the ordinary way
  * is used.

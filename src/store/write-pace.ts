@@ -9,10 +9,10 @@ const PAUSE_MIN_MS = 1000;
 const PAUSE_MAX_MS = 60_000;
 
 /**
- * Decides whether writes to several files may block the event loop. To the page cache each takes 4 µs at once, and 20 µs of
- * CPU through the thread pool, most of it in waking a thread: sets that live 1 to 60 s go to four files and more. When the kernel
- * makes writers wait for the disk it would hold up every client, though; the only way to know is to look how long they
- * take. One file is better left to the pool: more sets arrive meanwhile, and share the next group.
+ * Decides whether writes to several files may block the event loop. To the page cache each takes 3 µs at once, and tens of µs of
+ * CPU through the thread pool, most of it in waking a thread (`npm run bench -- --micro`): sets that live 1 to 60 s go to four files
+ * and more. When the kernel makes writers wait for the disk it would hold up every client, though; the only way to know is to look
+ * how long they take. One file is better left to the pool: more sets arrive meanwhile, and share the next group.
  */
 export class WritePace {
   #offUntilMs = 0;

@@ -54,8 +54,8 @@ async function bench(options: BenchOptions, args: readonly string[]): Promise<nu
   });
 }
 
-function benchMicro(options: BenchOptions, args: readonly string[]): number {
-  const { report, json } = runMicro(options.rounds, options.seconds, args);
+async function benchMicro(options: BenchOptions, args: readonly string[]): Promise<number> {
+  const { report, json } = await runMicro(options.rounds, options.seconds, args);
   publish(options, report, json);
   return 0;
 }

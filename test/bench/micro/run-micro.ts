@@ -1,4 +1,5 @@
 import { describeEnvironment } from '../environment.ts';
+import { measureBlockingCalls, writeBlockingReport } from './blocking-calls.ts';
 import { measureContests } from './measure.ts';
 import { writeMicroReport } from './micro-report.ts';
 import { parsingGroup } from './parsing.ts';
@@ -7,15 +8,17 @@ import { splittingGroup } from './splitting.ts';
 import { bucketGroup, checksumGroup, storingGroup } from './storing.ts';
 import { writingGroup } from './writing.ts';
 
-/** Measures pure layers alone, and returns the report and every single figure. */
-export function runMicro(rounds: number, seconds: number, args: readonly string[]): { report: string; json: unknown } {
+/** Measures pure layers alone and the calls that they end in, and returns the report and every single figure. */
+export async function runMicro(rounds: number, seconds: number, args: readonly string[]): Promise<{ report: string; json: unknown }> {
   const groups = [parsingGroup(), splittingGroup(), writingGroup(), storingGroup(), checksumGroup(), bucketGroup(), rememberingGroup()];
   // Group after group: a table's figures are not to depend on those of another.
   const measured = new Map(groups.flatMap(({ contests }) => [...measureContests(contests, rounds, seconds)]));
+  const blocking = await measureBlockingCalls(rounds, seconds);
   const environment = describeEnvironment(args);
   const json = groups.map(({ title, contests }) => ({
     title,
     contests: contests.map((contest) => ({ name: contest.name, bytes: contest.bytes, nanos: Object.fromEntries(measured.get(contest) ?? []) })),
   }));
-  return { report: writeMicroReport(groups, measured, environment, rounds, seconds), json: { environment, groups: json } };
+  const report = `${writeMicroReport(groups, measured, environment, rounds, seconds)}\n${writeBlockingReport(blocking)}\n`;
+  return { report, json: { environment, groups: json, blocking } };
 }
