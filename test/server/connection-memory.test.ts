@@ -9,10 +9,12 @@ class Client implements MemoryHolder {
   isEvicted = false;
   readonly #memory: () => ConnectionMemory;
   readonly #woken: () => number;
+  readonly #onEvict: () => void;
 
-  constructor(memory: () => ConnectionMemory, woken: () => number) {
+  constructor(memory: () => ConnectionMemory, woken: () => number, onEvict: () => void) {
     this.#memory = memory;
     this.#woken = woken;
+    this.#onEvict = onEvict;
   }
 
   take(bytes: number): void {
@@ -26,17 +28,19 @@ class Client implements MemoryHolder {
 
   evict(): void {
     this.isEvicted = true;
+    this.#onEvict();
     this.take(-this.heldBytes);
   }
 }
 
-function setUp(count: number): { memory: ConnectionMemory; clients: Client[]; pass: (ms: number) => void; closed: number[] } {
+/** `evictionMs`: what it takes to close a client. */
+function setUp(count: number, evictionMs = 0): { memory: ConnectionMemory; clients: Client[]; pass: (ms: number) => void; closed: number[] } {
   let now = 0;
   let woken = 0;
   const closed: number[] = [];
   const clients: Client[] = [];
   const memory: ConnectionMemory = new ConnectionMemory(100, () => clients, (number) => closed.push(number), () => now);
-  for (let i = 0; i < count; i++) clients.push(new Client(() => memory, () => woken++));
+  for (let i = 0; i < count; i++) clients.push(new Client(() => memory, () => woken++, () => (now += evictionMs)));
   return {
     memory,
     clients,
@@ -126,8 +130,29 @@ describe('ConnectionMemory', () => {
     memory.stop();
   });
 
-  it('closes a few in each turn of the event loop, until half of it is free, and tells of all of them at once', async () => {
-    const { memory, clients, pass, closed } = setUp(100);
+  it('lets a few go on in each turn: what they will take is not known before they have read', async () => {
+    const { memory, clients } = setUp(41);
+    const [full, ...waiting] = clients as [Client, ...Client[]];
+    full.take(100);
+    for (const client of waiting) memory.wait(client);
+    full.take(-60);
+    await nextTurn();
+    const woken = (): number => waiting.filter(({ wokenAt }) => wokenAt.length > 0).length;
+    expect(woken()).toBe(16);
+    // Those have read.
+    full.take(60);
+    await nextTurn();
+    expect(woken()).toBe(16);
+    full.take(-60);
+    await nextTurn();
+    expect(woken()).toBe(32);
+    await nextTurn();
+    expect(woken()).toBe(40);
+    memory.stop();
+  });
+
+  it('closes for a millisecond in each turn of the event loop, until half of it is free, and tells of all of them at once', async () => {
+    const { memory, clients, pass, closed } = setUp(100, 0.03125);
     for (const client of clients) client.take(1);
     pass(2000);
     const evicted = (): number => clients.filter(({ isEvicted }) => isEvicted).length;
