@@ -13,12 +13,12 @@ import { decideStore, type StoreOp, type StoreOutcome, storeWordOf } from './sto
  * when it is committed; that wait is the caller's.
  */
 export class Cache extends KeyedItems {
-  /** get and gets (`exptime` undefined), gat and gats. True on a hit, described in `hit`. */
-  fetch(key: KeyRange, exptime: number | undefined, hit: Hit): boolean | NeedsLoad | NeedsRoom {
+  /** get and gets (`exptime` undefined), gat and gats. True on a hit, described in `hit`. `knownHash` is the key's, if it is known. */
+  fetch(key: KeyRange, exptime: number | undefined, hit: Hit, knownHash?: number): boolean | NeedsLoad | NeedsRoom {
     const now = this.now();
     const { buffer, start, end } = key;
     const { residency, counters } = this;
-    const hash = residency.hash(buffer, start, end);
+    const hash = knownHash ?? residency.hash(buffer, start, end);
     const ram = residency.ram;
     const slot = ram.find(hash, buffer, start, end);
     let text: string | undefined;

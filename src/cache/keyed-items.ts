@@ -10,6 +10,7 @@ import { type Counters, newCounters } from './counters.ts';
 import { AT_ONCE, expiryOf, isExpired, NEVER } from './exptime.ts';
 import { type KeyRange, NEEDS_LOAD, type NeedsLoad } from './hit.ts';
 import type { CacheObserver, StoreStatus, StoreWord } from './observer.ts';
+import { Prefetch } from './prefetch.ts';
 import { PrefixStats } from './prefix-stats.ts';
 import type { Residency } from './residency.ts';
 import { joinValues } from './store-item.ts';
@@ -51,6 +52,7 @@ export class KeyedItems {
   readonly residency: Residency;
   readonly counters: Counters = newCounters();
   readonly access: AccessTable;
+  readonly prefetch: Prefetch;
   readonly prefixes: PrefixStats;
   /** Told what commands do; undefined while nobody wants to know, which then costs a command one look. */
   observer: CacheObserver | undefined = undefined;
@@ -78,6 +80,7 @@ export class KeyedItems {
     this.#store = store;
     this.residency = residency;
     this.access = access;
+    this.prefetch = new Prefetch(residency, access);
     this.#clock = clock;
     this.#maxItemSize = maxItemSize;
     this.showsCas = options.cas ?? true;

@@ -10,8 +10,8 @@ const ENTRY_BYTES = 8;
  * covers items that are on disk alone.
  */
 export class AccessTable {
-  readonly #hashes: Uint32Array;
-  readonly #times: Uint32Array;
+  /** Hash and time of each cell side by side: they are asked for together, far from what was asked for before. */
+  readonly #cells: Uint32Array;
   readonly #mask: number;
   /** Told of each access too, where somebody decides by it what to evict. */
   sketch: ReadSketch | undefined = undefined;
@@ -19,27 +19,33 @@ export class AccessTable {
   /** `bytes` is a bound on its memory. */
   constructor(bytes: number) {
     const entries = 2 ** Math.floor(Math.log2(Math.max(64, bytes / ENTRY_BYTES)));
-    this.#hashes = new Uint32Array(entries);
-    this.#times = new Uint32Array(entries);
+    this.#cells = new Uint32Array(2 * entries);
     this.#mask = entries - 1;
   }
 
   /** Unix seconds of the last access; 0 when there was none or it is forgotten. */
   last(hash: number): number {
-    const cell = hash & this.#mask;
-    return this.#hashes[cell] === hash ? this.#times[cell]! : 0;
+    const cell = 2 * (hash & this.#mask);
+    return this.#cells[cell] === hash ? this.#cells[cell + 1]! : 0;
+  }
+
+  /** Touches what `note` will, for `count` keys by their hashes. Returns a sum over what was there. */
+  prefetch(hashes: Uint32Array, count: number): number {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += this.#cells[2 * (hashes[i]! & this.#mask)]!;
+    return sum;
   }
 
   note(hash: number, now: number): void {
-    const cell = hash & this.#mask;
-    this.#hashes[cell] = hash;
-    this.#times[cell] = now;
+    const cell = 2 * (hash & this.#mask);
+    this.#cells[cell] = hash;
+    this.#cells[cell + 1] = now;
     this.sketch?.add(hash);
   }
 
   /** The item was stored anew: nobody has fetched this one. */
   forget(hash: number): void {
-    const cell = hash & this.#mask;
-    if (this.#hashes[cell] === hash) this.#times[cell] = 0;
+    const cell = 2 * (hash & this.#mask);
+    if (this.#cells[cell] === hash) this.#cells[cell + 1] = 0;
   }
 }

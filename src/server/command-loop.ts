@@ -1,5 +1,6 @@
 import type { Cache } from '../cache/cache.ts';
 import { type Command, Op } from '../cache/command.ts';
+import { PREFETCH_KEYS } from '../cache/prefetch.ts';
 import type { Want } from '../cache/residency.ts';
 import { Magic } from '../protocol/binary-header.ts';
 import { CommandReader } from './command-reader.ts';
@@ -148,6 +149,8 @@ export class CommandLoop {
     replies.begin();
     dialect.staged = false;
     let staged = false;
+    /** Commands until memory is fetched for those that follow. */
+    let unfetched = 0;
     let at = 0;
     let wait: Wait = 'nothing';
     for (;;) {
@@ -162,6 +165,10 @@ export class CommandLoop {
       }
       const { command } = current;
       if (command === undefined) continue;
+      if (at < end && unfetched-- === 0) {
+        dialect.prefetch?.(bytes, at, end);
+        unfetched = PREFETCH_KEYS - 1;
+      }
       if (context.store.failure !== undefined && this.#dropFailed()) continue;
       if (isBulky(command.op) && this.lacksRoom) {
         wait = this.#finish(staged, 'memory');

@@ -2,9 +2,11 @@ import type { Cache } from '../cache/cache.ts';
 import { Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM, type NeedsLoad } from '../cache/hit.ts';
 import { Command, hasDataBlock, MetaFields, Op } from '../cache/command.ts';
 import { MetaCache } from '../cache/meta-cache.ts';
+import { PREFETCH_KEYS } from '../cache/prefetch.ts';
 import { type StoreOp, storeWord } from '../cache/store-item.ts';
 import { lines } from '../protocol/lines.ts';
 import { isHiddenByQuiet, type MetaCode, metaDebugLine, metaReply } from '../protocol/meta-replies.ts';
+import { nextGets } from '../protocol/next-gets.ts';
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { parseLine, peekKeys } from '../protocol/text-parser.ts';
 import { end, numberLine, refusalLine, valueLine, versionLine } from '../protocol/text-replies.ts';
@@ -31,6 +33,8 @@ export class TextDialect implements Dialect {
   readonly #meta: MetaCache;
   readonly #fields = new MetaFields();
   readonly #key: KeyRange = { buffer: Buffer.alloc(0), start: 0, end: 0 };
+  readonly #nextStarts: number[] = [];
+  readonly #nextEnds: number[] = [];
   pending: Promise<Buffer> | undefined;
   stream: AsyncIterable<Buffer> | undefined;
   answered = 0;
@@ -60,6 +64,11 @@ export class TextDialect implements Dialect {
 
   peekKeys(bytes: Buffer, start: number, end: number, limit: number, onKey: (start: number, end: number, op: Op) => void): void {
     peekKeys(bytes, start, end, limit, onKey);
+  }
+
+  prefetch(bytes: Buffer, start: number, end: number): void {
+    const count = nextGets(bytes, start, end, PREFETCH_KEYS, this.#nextStarts, this.#nextEnds);
+    if (count > 1) this.#cache.prefetch.keys(bytes, this.#nextStarts, this.#nextEnds, 0, count);
   }
 
   execute(command: Command, value: Buffer | undefined, answered: number, session: Session, out: ReplyBuffer): Step {
@@ -170,12 +179,20 @@ export class TextDialect implements Dialect {
     const withCas = command.op === Op.gets || command.op === Op.gats;
     const hit = this.#hit;
     this.staged ||= exptime !== undefined;
+    const { prefetch } = this.#cache;
     const turnEnd = this.answered + KEYS_PER_TURN;
+    /** The first key whose memory is not fetched. */
+    let prefetched = this.answered;
     for (; this.answered < command.keyCount; this.answered++) {
       if (out.length > FLUSH_BYTES) return 'flush';
       if (this.answered === turnEnd) return 'turn';
+      if (this.answered >= prefetched && command.keyCount - this.answered > 1) {
+        prefetch.keys(command.buffer, command.keyStarts, command.keyEnds, this.answered, command.keyCount);
+        prefetched = this.answered + PREFETCH_KEYS;
+      }
       const key = this.#keyOf(command, this.answered);
-      const found = this.#cache.fetch(key, exptime, hit);
+      const isPrefetched = this.answered < prefetched;
+      const found = this.#cache.fetch(key, exptime, hit, isPrefetched ? prefetch.hash(this.answered + PREFETCH_KEYS - prefetched) : undefined);
       if (found === NEEDS_LOAD) return 'load';
       if (found === NEEDS_ROOM) return 'room';
       if (!found) continue;
