@@ -45,15 +45,19 @@ export function parseState(lines: readonly string[]): IndexState {
     if (!Number.isFinite(value) || value < 0) throw new LinkError('bad_reply', `No usable ${name} in the state reply`);
     return value;
   };
+  // A server of an older version does not say.
+  const readIfTold = (name: string): number => (stats.has(name) ? read(name) : 0);
   return {
     entries: read('entries'),
     oldestDeadline: read('oldest_deadline'),
     now: read('now'),
     busyMs: read('busy_ms'),
-    // A server of an older version does not say.
-    evictBytes: stats.has('evict_bytes') ? read('evict_bytes') : 0,
-    deadBytes: stats.has('dead_bytes') ? read('dead_bytes') : 0,
-    compactBytes: stats.has('compact_bytes') ? read('compact_bytes') : 0,
+    evictBytes: readIfTold('evict_bytes'),
+    liveBytes: readIfTold('live_bytes'),
+    deadBytes: readIfTold('dead_bytes'),
+    diskBytes: readIfTold('disk_bytes'),
+    compactBytes: readIfTold('compact_bytes'),
+    valueBytesGivenBack: readIfTold('value_gc_bytes_given_back'),
   };
 }
 

@@ -42,7 +42,7 @@ class OfflineTarget extends LocalTarget {
   readonly #opened: Store;
 
   constructor(cache: Cache, store: Store) {
-    super(cache, store, () => 0);
+    super(cache, store);
     this.#opened = store;
   }
 

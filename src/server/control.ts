@@ -96,7 +96,8 @@ export class Control {
     return (
       `STAT entries ${state.entries}\r\nSTAT oldest_deadline ${state.oldestDeadline}\r\n` +
       `STAT now ${state.now}\r\nSTAT busy_ms ${Math.round(state.busyMs)}\r\nSTAT evict_bytes ${state.evictBytes ?? 0}\r\n` +
-      `STAT dead_bytes ${state.deadBytes ?? 0}\r\nSTAT compact_bytes ${state.compactBytes ?? 0}\r\nEND\r\n`
+      `STAT live_bytes ${state.liveBytes ?? 0}\r\nSTAT dead_bytes ${state.deadBytes ?? 0}\r\nSTAT disk_bytes ${state.diskBytes ?? 0}\r\n` +
+      `STAT compact_bytes ${state.compactBytes ?? 0}\r\nSTAT value_gc_bytes_given_back ${state.valueBytesGivenBack ?? 0}\r\nEND\r\n`
     );
   }
 

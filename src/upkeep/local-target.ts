@@ -4,9 +4,11 @@ import type { Residency } from '../cache/residency.ts';
 import type { Item } from '../item.ts';
 import type { Store, StoredItem } from '../store/store.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
+import { DiskWatch } from './disk-watch.ts';
 import type { Evicts } from './evictors.ts';
 import type { RowCompactor } from './row-compactor.ts';
 import type { CompactReport, DueList, IndexState, ItemList, ListedItem, ListQuery, ReapReport, SweepTarget } from './sweep-target.ts';
+import type { ValueCollector } from './value-collector.ts';
 
 /** Keys whose state is loaded at once: bounds what one step holds up. */
 const STEP_KEYS = 64;
@@ -16,6 +18,18 @@ const STEP_ROWS = 128;
 const COMPACT_AFTER_ENTRIES = 50_000;
 /** Milliseconds between two such compactions at least: at full rate of writes there are as many entries in two seconds. */
 const COMPACT_EVERY_MS = 60_000;
+
+/** Who else looks after the store in this process; absent where nobody does. */
+export interface TargetParts {
+  /** By how many milliseconds the event loop was late lately. */
+  readonly busyMs?: () => number;
+  /** Who evicts, if anything is to be. */
+  readonly evictor?: Evicts | undefined;
+  /** Who knows what rows are dead. */
+  readonly compactor?: RowCompactor;
+  /** Who gives back the space of dead values. */
+  readonly collector?: ValueCollector;
+}
 
 /** A report that is being counted. */
 type Counts = { -readonly [K in keyof ReapReport]: ReapReport[K] };
@@ -34,23 +48,26 @@ export class LocalTarget implements SweepTarget {
   readonly #cache: Cache;
   readonly #residency: Residency;
   readonly #store: Store;
+  readonly #disk: DiskWatch;
   readonly #busyMs: () => number;
   readonly #evictor: Evicts | undefined;
   readonly #compactor: RowCompactor | undefined;
+  readonly #collector: ValueCollector | undefined;
   #reported: ReadonlyMap<string, string> = new Map();
   #reportedAt = 0;
   #entriesDropped = 0;
   #compactedAtMs = Number.NEGATIVE_INFINITY;
   #reaping: Promise<unknown> = Promise.resolve();
 
-  /** `evictor` = who evicts, if anything is to be; `compactor` = who knows what is dead. */
-  constructor(cache: Cache, store: Store, busyMs: () => number, evictor?: Evicts, compactor?: RowCompactor) {
+  constructor(cache: Cache, store: Store, { busyMs, evictor, compactor, collector }: TargetParts = {}) {
     this.#evictor = evictor;
     this.#compactor = compactor;
+    this.#collector = collector;
     this.#cache = cache;
     this.#residency = cache.residency;
     this.#store = store;
-    this.#busyMs = busyMs;
+    this.#disk = new DiskWatch(store);
+    this.#busyMs = busyMs ?? (() => 0);
   }
 
   /** What the daemon told last, for `stats expire`. */
@@ -71,7 +88,10 @@ export class LocalTarget implements SweepTarget {
       now: this.#cache.now(),
       busyMs: this.#busyMs(),
       evictBytes: Math.round(this.#evictor?.excess ?? 0),
+      liveBytes: this.#store.bytes,
+      diskBytes: await this.#disk.bytes(),
       ...(weight === undefined ? {} : { deadBytes: weight.dead + this.#store.deadValueBytes, compactBytes: weight.worth }),
+      ...(this.#collector === undefined ? {} : { valueBytesGivenBack: this.#collector.done.freed }),
     };
   }
 

@@ -70,10 +70,16 @@ export interface IndexState {
   readonly busyMs: number;
   /** Bytes that should be evicted now to stay below the limit on disk and below quotas; 0 or undefined = none. */
   readonly evictBytes?: number;
+  /** Bytes of keys and values of all items; undefined = not known. */
+  readonly liveBytes?: number;
+  /** Bytes of all files of the store, as last looked at; undefined = not known. */
+  readonly diskBytes?: number;
   /** Bytes on disk of dead rows and values, an estimate; undefined = not known. */
   readonly deadBytes?: number;
   /** Of these, bytes of dead rows whose compaction pays now; 0 or undefined = none. */
   readonly compactBytes?: number;
+  /** Bytes given back by rewriting segments with dead values, since the server started; undefined = nobody does that. */
+  readonly valueBytesGivenBack?: number;
 }
 
 /** What one step of compaction came to. */

@@ -103,11 +103,9 @@ export class Upkeep {
     this.#options = options;
     const { cache, store } = options;
     this.#compactor = new RowCompactor(store);
-    const evictors = options.evicts === false ? [] : [options.evictor, options.quotas?.evictor].filter((each) => each !== undefined);
-    this.target = new LocalTarget(cache, store, () => this.loop.lastSecondMs, evictors.length === 0 ? undefined : new Evictors(evictors), this.#compactor);
+    const busyMs = (): number => this.loop.lastSecondMs;
     if (options.quotas !== undefined) options.quotas.limits.onHigh = () => this.#evictForQuotas();
     this.#ephemeral = new EphemeralSweep(cache.residency, store);
-    const busyMs = (): number => this.loop.lastSecondMs;
     this.#flush = new FlushReclaim(cache.residency, store, busyMs);
     this.#prefixes = new PrefixDelete(cache.residency, store, busyMs);
     this.#collector = new ValueCollector(cache.residency, store, {
@@ -115,6 +113,9 @@ export class Upkeep {
       isDeleting: () => this.#prefixes.running || this.#flush.running,
       isTight: () => options.evictor !== undefined && options.evictor.used > TIGHT_SHARE * options.evictor.budget.begin,
     });
+    const evictors = options.evicts === false ? [] : [options.evictor, options.quotas?.evictor].filter((each) => each !== undefined);
+    const evictor = evictors.length === 0 ? undefined : new Evictors(evictors);
+    this.target = new LocalTarget(cache, store, { busyMs, evictor, compactor: this.#compactor, collector: this.#collector });
     this.#syncDue = performance.now() + options.syncEvery * 1000;
     // The first sweep comes at once: what became due while the server was down is swept then.
     this.#sweepDue = performance.now();

@@ -62,8 +62,11 @@ export class FakeTarget implements SweepTarget {
       now: this.now,
       busyMs: this.busyMs,
       evictBytes: this.evictBytes,
+      liveBytes: 1000,
+      diskBytes: this.compactBytes + 1005,
       deadBytes: this.compactBytes + 5,
       compactBytes: this.compactBytes,
+      valueBytesGivenBack: 7,
     }));
   }
 

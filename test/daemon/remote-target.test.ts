@@ -12,6 +12,9 @@ import { FakeServer, type Answer } from './fake-server.ts';
 const REAPED = 'REAPED 3 1 20 1 1\r\n';
 const STATE = 'STAT entries 7\r\nSTAT oldest_deadline 90\r\nSTAT now 100\r\nSTAT busy_ms 1.5\r\nEND\r\n';
 
+/** What the first servers did not say yet. */
+const UNTOLD = { evictBytes: 0, liveBytes: 0, deadBytes: 0, diskBytes: 0, compactBytes: 0, valueBytesGivenBack: 0 };
+
 let answer: Answer;
 let server: FakeServer;
 let controller: AbortController;
@@ -66,8 +69,15 @@ describe.each([
 
   it('reads the state', async () => {
     answer = () => STATE;
-    expect(await remote().state()).toEqual({ entries: 7, oldestDeadline: 90, now: 100, busyMs: 1.5, evictBytes: 0, deadBytes: 0, compactBytes: 0 });
+    expect(await remote().state()).toEqual({ entries: 7, oldestDeadline: 90, now: 100, busyMs: 1.5, ...UNTOLD });
     expect(server.lines).toEqual(['expire state']);
+  });
+
+  it('reads what newer servers say of the disk', async () => {
+    const disk = ['live_bytes 1', 'dead_bytes 2', 'disk_bytes 3', 'compact_bytes 4', 'value_gc_bytes_given_back 5', 'evict_bytes 6'];
+    answer = () => STATE.replace('END', `${disk.map((stat) => `STAT ${stat}\r\n`).join('')}END`);
+    const expected = { liveBytes: 1, deadBytes: 2, diskBytes: 3, compactBytes: 4, valueBytesGivenBack: 5, evictBytes: 6 };
+    expect(await remote().state()).toMatchObject(expected);
   });
 
   it('reads due rows and hands back seen and next', async () => {

@@ -393,6 +393,11 @@ describe('a server with dead rows', () => {
     expect(Object.fromEntries(stats.entries())).toMatchObject({ compactions: '3', compacted_bytes: '25', dead_bytes: '5' });
   });
 
+  it('is shown as it tells of its disk', async () => {
+    await sweeper().sweepOnce(never);
+    expect(Object.fromEntries(stats.entries())).toMatchObject({ live_bytes: '1000', dead_bytes: '5', disk_bytes: '1005', value_gc_bytes_given_back: '7' });
+  });
+
   it('is left alone while it is busy, and asked again when it is not', async () => {
     target.compactBytes = 25;
     target.busyMs = 11;

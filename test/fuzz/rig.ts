@@ -158,7 +158,7 @@ export class Rig {
   }
 
   #administration(cache: Cache): Administration {
-    const target = new SteadyTarget(cache, this.#store, () => 0);
+    const target = new SteadyTarget(cache, this.#store);
     const control = new Control('local', target, () => true, {
       deletePrefix: () => Promise.resolve(1),
       prefixJobs: () => [],

@@ -82,6 +82,18 @@ describe('the daemon', () => {
     expect(await daemon.stop()).toBe(0);
   });
 
+  it('shows what the server says of the disk, and so does the server', async () => {
+    await client.set('large', Buffer.alloc(50_000));
+    await startDaemon();
+    await eventually(async () => {
+      const [storage, reported] = [await client.stats('storage'), await client.stats('expire')];
+      return ['live_bytes', 'dead_bytes', 'disk_bytes', 'value_gc_bytes_given_back'].every((name) => storage.has(name) && reported.get(name) === storage.get(name));
+    }, 'the report agrees with the storage');
+    const reported = await client.stats('expire');
+    expect(Number(reported.get('live_bytes'))).toBe(50_005);
+    expect(Number(reported.get('disk_bytes'))).toBeGreaterThan(50_000);
+  });
+
   it('survives a restart of the server and goes on', async () => {
     const { daemon, statsPort } = await startDaemon();
     const stats = await RawClient.connect(statsPort);

@@ -110,7 +110,7 @@ export class OpenCache {
     residency = new Residency(this.store, new RamTier(this.#ramBytes));
     this.residency = residency;
     this.cache = new Cache(this.store, residency, new AccessTable(4096), this.clock, MAX_ITEM_SIZE);
-    this.target = new LocalTarget(this.cache, this.store, () => 0);
+    this.target = new LocalTarget(this.cache, this.store);
   }
 }
 
