@@ -16,6 +16,9 @@ export class FlushReclaim {
   readonly #busyMs: () => number;
   readonly #pauses = new Pauses();
   #running = false;
+  /** The key that the pass under way has come to; undefined = before the first, or there is none. */
+  #cursor: string | undefined;
+  #scanned = 0;
   /** Items deleted since the process started. */
   deleted = 0;
 
@@ -35,6 +38,11 @@ export class FlushReclaim {
     return this.#running;
   }
 
+  /** How far the pass over all items has come: items looked at in it or else in the last, and its key (a latin1 string) if one is under way. */
+  get progress(): { readonly scanned: number; readonly cursor: string | undefined } {
+    return { scanned: this.#scanned, cursor: this.#cursor };
+  }
+
   /** Runs until nothing flushed is left, or `signal` ends it. */
   async run(signal: AbortSignal): Promise<void> {
     if (this.#running) return;
@@ -51,15 +59,18 @@ export class FlushReclaim {
         await this.#store.sync();
       }
     } finally {
+      this.#cursor = undefined;
       this.#running = false;
     }
   }
 
   async #pass(upTo: number, signal: AbortSignal): Promise<void> {
-    let after: string | undefined;
+    this.#cursor = undefined;
+    this.#scanned = 0;
     while (!signal.aborted) {
       const began = performance.now();
-      const { found, next } = await this.#store.scan('', after, STEP_ITEMS);
+      const { found, next } = await this.#store.scan('', this.#cursor, STEP_ITEMS);
+      this.#scanned += found.length;
       const dead = found.filter(({ item }) => item.cas <= upTo).map(({ key }) => key);
       if (dead.length > 0) {
         await this.#residency.withKnown(dead, () => {
@@ -74,8 +85,8 @@ export class FlushReclaim {
         });
         await this.#store.committed();
       }
+      this.#cursor = next;
       if (next === undefined) return;
-      after = next;
       await this.#pauses.after({ tookMs: performance.now() - began, items: found.length }, calmShare(this.#busyMs()), signal);
     }
   }

@@ -43,6 +43,9 @@ const CALM_MS = 5;
 /** Milliseconds after which dead rows are looked at however busy the server is, or the disk would grow without bound. */
 const COMPACT_PATIENCE_MS = 15_000;
 
+/** Bytes of the key that a pass has come to, as stats show it; those of the expiry daemon show as many. */
+const CURSOR_BYTES = 32;
+
 /** One sweep of the TTL index until nothing is due; the policy is the expiry daemon's. */
 export type Sweep = (target: SweepTarget, signal: AbortSignal) => Promise<void>;
 
@@ -201,11 +204,14 @@ export class Upkeep {
 
   /** Names and values for `stats storage`. */
   stats(): [string, string | number][] {
+    const { scanned, cursor } = this.#flush.progress;
     return [
       ['sweeps_in_process', this.#sweeps],
       ['sweep_running', this.#sweeping ? 1 : 0],
       ['flush_reclaim_running', this.#flush.running ? 1 : 0],
       ['flush_reclaimed_items', this.#flush.deleted],
+      ['flush_reclaim_scanned', scanned],
+      ['flush_reclaim_cursor', cursor === undefined ? '-' : Buffer.from(cursor, 'latin1').toString('hex', 0, CURSOR_BYTES)],
       ['prefix_delete_jobs', this.#prefixes.waiting],
       ['prefix_delete_running', this.#prefixes.running ? 1 : 0],
       ['prefix_delete_deleted', this.#prefixes.done.items],
