@@ -42,8 +42,17 @@ export interface RoundReport {
   readonly compared: number;
   readonly inDoubt: number;
   readonly hasFlushed: boolean;
+  /** A delete of a prefix was asked for. */
+  readonly hasDeleted: boolean;
   /** Milliseconds from the start of the process to its first answer; undefined when it was not started anew. */
   readonly startMs: number | undefined;
+}
+
+/** A delete of a prefix. */
+interface Deletion {
+  readonly prefix: string;
+  /** It was acknowledged. */
+  isSure: boolean;
 }
 
 /** How long a stop may take on a busy machine, and how long one waits for a compaction or an eviction. */
@@ -71,6 +80,8 @@ export class Campaign {
   #server: ServerProcess | undefined;
   #daemon: Program | undefined;
   #rounds = 0;
+  /** The delete of a prefix that was asked for in this round. */
+  #deletion: Deletion | undefined;
   #lastStartMs = 0;
 
   constructor(setup: Setup, seed: number) {
@@ -102,8 +113,9 @@ export class Campaign {
     await sleep(random.between(...loadMs));
     // What is flushed is deleted and compacted at once; where items are evicted that is done for them anyway.
     const willFlush = (kind === 'compacting' && !this.#setup.evicts) || random.chance(this.#setup.flushes);
-    const flush = willFlush ? this.#flush(port, random.below(40)) : undefined;
-    if (kind !== 'compacting' && random.chance(0.5)) await flush;
+    const willDelete = !willFlush && random.chance(this.#setup.deletes);
+    const wipe = willFlush ? this.#flush(port, random.below(40)) : willDelete ? this.#delete(port, random.below(40)) : undefined;
+    if (kind !== 'compacting' && random.chance(0.5)) await wipe;
     const { kills, isOnTime } = await this.#kill(kind);
     if (kind === 'daemon') {
       this.#startDaemon();
@@ -111,7 +123,7 @@ export class Campaign {
       for (const writer of this.#writers) writer.stop();
       isOver = true;
     }
-    await within(Promise.all([load, flush]), () => 'clients do not end', PATIENCE_MS);
+    await within(Promise.all([load, wipe]), () => 'clients do not end', PATIENCE_MS);
     let startMs: number | undefined;
     let openingKills = 0;
     if (kind !== 'daemon') {
@@ -121,7 +133,7 @@ export class Campaign {
       if (this.#daemon?.isOver === true) this.#startDaemon();
     }
     const checked = await this.#check();
-    return { kind, kills: kills + openingKills, isOnTime, acknowledged: this.#acknowledged() - before, hasFlushed: willFlush, startMs, ...checked };
+    return { kind, kills: kills + openingKills, isOnTime, acknowledged: this.#acknowledged() - before, hasFlushed: willFlush, hasDeleted: willDelete, startMs, ...checked };
   }
 
   /** Ends everything and removes the directory. Gives back the exit code of the server's orderly stop. */
@@ -192,6 +204,34 @@ export class Campaign {
     } finally {
       client?.close();
     }
+  }
+
+  /** Has all items under a prefix deleted, which the server does after it has answered, and waits for the end of it. */
+  async #delete(port: number, afterMs: number): Promise<void> {
+    await sleep(afterMs);
+    let client: PipeClient | undefined;
+    try {
+      client = await PipeClient.connect(port);
+      const deletion = { prefix: this.#pickPrefix(), isSure: false };
+      this.#deletion = deletion;
+      for (const writer of this.#writers) writer.deleteBegins(deletion.prefix);
+      const { line } = await client.ask(`expire delete ${encodeURIComponent(deletion.prefix)}`);
+      if (!/^JOB \d+$/.test(line)) this.faults.add(`expire delete is answered with ${line}`);
+      deletion.isSure = true;
+      for (const writer of this.#writers) writer.deleteIsSure(deletion.prefix);
+      await deletesEnd(client);
+      for (const writer of this.#writers) writer.deleteEnds(deletion.prefix);
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+    } finally {
+      client?.close();
+    }
+  }
+
+  /** The beginning of a key: of many, or of all. */
+  #pickPrefix(): string {
+    const { key } = this.#random.pick(this.#random.pick(this.#writers).items);
+    return key.slice(0, this.#random.between(this.#setup.prefixLength, key.length));
   }
 
   async #kill(kind: KillKind): Promise<{ kills: number; isOnTime: boolean }> {
@@ -266,16 +306,26 @@ export class Campaign {
     for (const finding of await verifyCopy(this.#workspace.path('data'))) this.faults.add(finding);
   }
 
+  /** A delete goes on after a crash: it takes what is meant by it in the end, or was never begun. */
+  async #endDelete(client: PipeClient): Promise<void> {
+    const deletion = this.#deletion;
+    if (deletion === undefined) return;
+    this.#deletion = undefined;
+    await deletesEnd(client);
+    if (deletion.isSure) for (const writer of this.#writers) writer.deleteEnds(deletion.prefix);
+  }
+
   async #check(): Promise<{ compared: number; inDoubt: number }> {
     const client = await PipeClient.connect(this.#running().port);
     const total = { compared: 0, inDoubt: 0 };
+    await this.#endDelete(client);
     const flushVerdicts = new Map<boolean, string>();
     for (const writer of this.#writers) {
       const { compared, inDoubt } = await writer.check(client, this.#setup.share, flushVerdicts);
       total.compared += compared;
       total.inDoubt += inDoubt;
     }
-    if (flushVerdicts.size > 1) this.faults.add(`half flushed: ${flushVerdicts.get(true)} is gone and ${flushVerdicts.get(false)} is not`);
+    if (flushVerdicts.size > 1) this.faults.add(`half flushed or deleted: ${flushVerdicts.get(true)} is gone and ${flushVerdicts.get(false)} is not`);
     await this.#counters.check(client);
     await this.#lasting.check(client);
     // What is stored from now on must have a higher cas unique than anything before.
@@ -284,6 +334,19 @@ export class Campaign {
     client.close();
     return total;
   }
+}
+
+/** Waits until the server has no delete of a prefix to do any more. */
+async function deletesEnd(client: PipeClient): Promise<void> {
+  await eventually(
+    async () => {
+      const stats = await client.stats('storage');
+      // It runs without a job while it reads from disk what there is to do.
+      return stats.get('prefix_delete_jobs') === 0 && stats.get('prefix_delete_running') === 0;
+    },
+    'deletes of prefixes end',
+    PATIENCE_MS,
+  );
 }
 
 /** Waits until the server evicts; false when it does not for long. */

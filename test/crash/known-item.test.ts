@@ -61,6 +61,34 @@ describe('KnownItem finds a fault when, after a crash,', () => {
     expect(item.compare(undefined, now).fault).toBeUndefined();
   });
 
+  it('what was deleted with its prefix is back, touched meanwhile or not', () => {
+    for (const touches of [[], [{ ...version(1), op: 2 }]]) {
+      const item = known([version(1)], { ...firm, mayLose: true });
+      item.deleteBegins();
+      item.deleteIsSure();
+      expect([item.compare(shown(1), now).fault, item.compare(undefined, now).fault]).toEqual([undefined, undefined]);
+      for (const touch of touches) {
+        item.begin(touch);
+        item.acknowledge(touch);
+      }
+      item.deleteEnds(3);
+      expect(item.compare(shown(1), now).fault).toBeDefined();
+      expect(item.compare(undefined, now).fault).toBeUndefined();
+    }
+  });
+
+  it('what was stored after a delete of its prefix had been acknowledged is missing', () => {
+    const item = known([version(1)]);
+    item.deleteBegins();
+    item.deleteIsSure();
+    item.begin(version(2));
+    item.acknowledge(version(2));
+    expect(item.compare(undefined, now).fault).toBeDefined();
+    item.deleteEnds(3);
+    expect(item.compare(undefined, now).fault).toBeDefined();
+    expect(item.compare(shown(2), now).fault).toBeUndefined();
+  });
+
   it('an expired item is back, or one is gone before its time', () => {
     const item = known([version(1, 10)]);
     const at = (seconds: number): Seen => ({ sentMs: NOW + seconds * 1000, answeredMs: NOW + seconds * 1000 });
@@ -105,6 +133,36 @@ describe('KnownItem accepts', () => {
     cutOff.flushBegins();
     expect([cutOff.compare(shown(1), now).fault, cutOff.compare(undefined, now).fault]).toEqual([undefined, undefined]);
     expect([cutOff.tellsFlushed(shown(1), now), cutOff.tellsFlushed(undefined, now)]).toEqual([false, true]);
+  });
+});
+
+describe('KnownItem accepts either, when a delete of its prefix', () => {
+  it('was cut off, and tells whether it took effect', () => {
+    const item = known([version(1)]);
+    item.deleteBegins();
+    expect([item.compare(shown(1), now).fault, item.compare(undefined, now).fault]).toEqual([undefined, undefined]);
+    expect([item.tellsFlushed(shown(1), now), item.tellsFlushed(undefined, now)]).toEqual([false, true]);
+  });
+
+  it('was sent while an operation was under way', () => {
+    const item = known([version(1)]);
+    item.begin(version(2));
+    item.deleteBegins();
+    item.deleteIsSure();
+    item.acknowledge(version(2));
+    item.deleteEnds(3);
+    expect([item.compare(shown(2), now).fault, item.compare(undefined, now).fault]).toEqual([undefined, undefined]);
+  });
+
+  it('ended while it was being touched', () => {
+    const item = known([version(1)]);
+    const touch = { ...version(1), op: 2 };
+    item.deleteBegins();
+    item.deleteIsSure();
+    item.begin(touch);
+    item.deleteEnds(3);
+    item.acknowledge(touch);
+    expect([item.compare(shown(1), now).fault, item.compare(undefined, now).fault]).toEqual([undefined, undefined]);
   });
 });
 

@@ -73,9 +73,11 @@ export class KnownItem {
   #underWay: Version | undefined;
   #isBusy = false;
   #isFlushOpen = false;
-  /** What was there, whole and acknowledged, before the flush_all that is under way. */
+  /** What was there, whole and acknowledged, before the flush_all or the delete of its prefix that is under way. */
   #beforeFlush: Version | undefined;
-  /** A flush_all overlaps the operation under way. */
+  /** A delete of its prefix is not over. */
+  #isDeleteOpen = false;
+  /** A flush_all overlaps the operation under way; or a delete of its prefix does, which may take what the operation makes. */
   #isDoubtful = false;
 
   constructor(key: string, options: KnownItemOptions) {
@@ -108,7 +110,9 @@ export class KnownItem {
   /** An operation was sent that would make this of it; undefined = it only reads. */
   begin(version: Version | undefined): void {
     this.#isBusy = true;
-    this.#isDoubtful = this.#isFlushOpen;
+    // A touch stores nothing: what it touches stays as old as it was.
+    const isDoomed = this.#isDeleteOpen && this.newest.mayBeGone && version?.contentOp !== version?.op;
+    this.#isDoubtful = this.#isFlushOpen || isDoomed;
     this.#underWay = version;
   }
 
@@ -154,7 +158,29 @@ export class KnownItem {
     this.#beforeFlush = undefined;
   }
 
-  /** After a crash during a flush_all: whether the item shows that it took effect; undefined = it does not tell. */
+  /** A delete of its prefix was sent. */
+  deleteBegins(): void {
+    this.flushBegins();
+    this.#isDeleteOpen = true;
+  }
+
+  /** The delete was acknowledged: what is stored by operations from now on is not meant by it. */
+  deleteIsSure(): void {
+    this.#isFlushOpen = false;
+  }
+
+  /** The delete came to its end, before a crash or after it. `nextOp` is the next operation of the connection. */
+  deleteEnds(nextOp: number): void {
+    const before = this.#beforeFlush;
+    const { content, contentOp, op } = this.newest;
+    // All that was stored before it was acknowledged is on disk, so that nothing older can be found even with `mayLose`.
+    if (!this.#isBusy && content !== undefined && contentOp === before?.contentOp) this.#history = [{ ...absent(op), sureOp: nextOp }];
+    this.#isFlushOpen = false;
+    this.#isDeleteOpen = false;
+    this.#beforeFlush = undefined;
+  }
+
+  /** After a crash during a flush_all or a delete of its prefix, and the end of that: whether the item shows that it took effect; undefined = it does not tell. */
   tellsFlushed(found: Found | undefined, { answeredMs }: Seen): boolean | undefined {
     const before = this.#beforeFlush;
     if (before === undefined || this.newest !== before || this.#underWay !== undefined || this.#options.evicts || this.#options.mayLose) return undefined;
@@ -179,6 +205,7 @@ export class KnownItem {
     this.#underWay = undefined;
     this.#isBusy = false;
     this.#isFlushOpen = false;
+    this.#isDeleteOpen = false;
     this.#beforeFlush = undefined;
     this.cas = match === undefined || found === undefined ? undefined : { contentOp: match.contentOp, unique: found.cas };
   }

@@ -12,6 +12,9 @@ export interface Setup {
   readonly share: number;
   /** Share of the rounds in which everything is flushed. */
   readonly flushes: number;
+  /** Share of the others in which all items under a prefix are deleted, and the characters that it has at least. */
+  readonly deletes: number;
+  readonly prefixLength: number;
 }
 
 const mixed: Profile = {
@@ -32,7 +35,7 @@ const mixed: Profile = {
 const filler: Profile = { keys: 1000, window: 6, thinkMs: 3, valueBytes: [[50_000, 250_000]], reads: 0.1 };
 const smallFiller: Profile = { keys: 4000, window: 6, thinkMs: 3, valueBytes: [[20, 250]], reads: 0.1 };
 
-const plain = { mayLose: false, evicts: false, profiles: Array.from({ length: 6 }, () => mixed), share: 1, flushes: 0.3 };
+const plain = { mayLose: false, evicts: false, profiles: Array.from({ length: 6 }, () => mixed), share: 1, flushes: 0.3, deletes: 0.5, prefixLength: 1 };
 
 /** By the name of what is special in them. */
 export const setups = {
@@ -46,7 +49,8 @@ export const setups = {
     evicts: true,
     profiles: [filler, smallFiller, mixed, mixed],
     share: 0.1,
-    // Or there would be nothing left to evict.
+    // Or there would be nothing left to evict. Four characters stand for a ninth of one client's items.
     flushes: 0,
+    prefixLength: 4,
   },
 } as const satisfies Record<string, Setup>;

@@ -113,9 +113,25 @@ export class Writer {
     for (const item of this.items) item.flushEnds(this.#ops + 1);
   }
 
+  deleteBegins(prefix: string): void {
+    for (const item of this.#under(prefix)) item.deleteBegins();
+  }
+
+  deleteIsSure(prefix: string): void {
+    for (const item of this.#under(prefix)) item.deleteIsSure();
+  }
+
+  deleteEnds(prefix: string): void {
+    for (const item of this.#under(prefix)) item.deleteEnds(this.#ops + 1);
+  }
+
+  #under(prefix: string): KnownItem[] {
+    return this.items.filter(({ key }) => key.startsWith(prefix));
+  }
+
   /**
    * Compares what the server has with what is known: all that is in doubt, and a share of the rest. REQUIRES: nothing
-   * is under way. `flushVerdicts` gathers what items tell about a flush_all that was cut off.
+   * is under way. `flushVerdicts` gathers what items tell about a flush_all or a delete of a prefix that was cut off.
    */
   async check(client: PipeClient, share: number, flushVerdicts: Map<boolean, string>): Promise<Checked> {
     const { random, faults, cas } = this.#deps;

@@ -64,7 +64,8 @@ function report(asked: number, reports: readonly (RoundReport & { setup: string 
   const starts = reports.flatMap(({ startMs }) => startMs ?? []);
   say(
     `${sum(({ acknowledged }) => acknowledged)} writes acknowledged, ${sum(({ compared }) => compared)} keys compared, ${sum(({ inDoubt }) => inDoubt)} of them in doubt; ` +
-      `${reports.filter(({ hasFlushed }) => hasFlushed).length} rounds with flush_all`,
+      `${reports.filter(({ hasFlushed }) => hasFlushed).length} rounds with flush_all, ` +
+      `${reports.filter(({ hasDeleted }) => hasDeleted).length} with a delete of a prefix`,
   );
   say(`from start to first answer: median ${percentile(starts, 0.5)} ms, longest ${percentile(starts, 1)} ms`);
 }
