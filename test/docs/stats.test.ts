@@ -12,24 +12,29 @@ afterEach(async () => {
 
 test('docs/operations.md has every name that stats shows', async () => {
   workspace = new Workspace();
-  const { port } = await workspace.serve();
+  // With what has names of its own.
+  const { port } = await workspace.serve({ args: ['--disk-limit', '128m', '--quota', 'a:=1m', '--ephemeral-ttl', '5', '--prefix-delimiter', ':', '--idle-timeout', '1000'] });
   const daemon = workspace.start(['expire', '-P', String(port), '--stats-port', '0', '--interval', '0.1']);
   const started = await daemon.logged('expiry daemon started');
   const daemonPort = Number(String(started['stats']).split(':').at(-1));
   await eventually(async () => (await namesOf(port, 'stats expire')).length > 10, 'the daemon reports');
+  // For `stats detail` to have counted a prefix.
+  await namesOf(port, 'get b:1');
   const names = [...(await namesOf(daemonPort, 'stats'))];
-  for (const group of ['', ' settings', ' items', ' conns', ' slabs', ' sizes', ' storage', ' load', ' expire']) {
+  for (const group of ['', ' settings', ' items', ' conns', ' slabs', ' sizes', ' storage', ' load', ' prefixes', ' expire']) {
     names.push(...(await namesOf(port, `stats${group}`)));
   }
+  expect(names).toEqual(expect.arrayContaining(['disk_used_bytes', 'eviction_bytes', 'quota_eviction_bytes', 'quota:a%3A:limit', 'prefix:b:gets', 'idle_kicks']));
   expect([...new Set(names)].filter((name) => !operations.includes(`\`${documentedAs(name)}\``))).toEqual([]);
 });
 
-/** Names with a number in them stand in the document once, with N for it. */
+/** Names with a number or a prefix in them stand in the document once, with N or PREFIX for it. */
 function documentedAs(name: string): string {
   return name
     .replace(/^\d+:/, 'N:')
     .replace(/^listen\d+:/, 'listenN:')
-    .replace(/^listener_\d+$/, 'listener_N')
+    .replace(/^(listener|quota)_\d+$/, '$1_N')
+    .replace(/^(quota|prefix):[^:]+:/, '$1:PREFIX:')
     .replace(/^level\d+_/, 'levelN_');
 }
 

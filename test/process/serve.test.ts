@@ -102,7 +102,7 @@ describe('limits', () => {
 describe('configuration', () => {
   it('the command line wins over the environment, the environment over the file', async () => {
     const file = workspace.path('config.json');
-    writeFileSync(file, JSON.stringify({ memory: 5, connections: 55, maxItemSize: '5k', sync: 5 }));
+    writeFileSync(file, JSON.stringify({ memory: 5, connections: 55, maxItemSize: '5k', sync: 5, diskLimit: '128m' }));
     const server = await workspace.serve({
       args: ['--config', file, '-m', '7'],
       environment: { TUGELA_MEMORY: '6', TUGELA_CONNECTIONS: '66' },
@@ -112,6 +112,7 @@ describe('configuration', () => {
     expect(settings.get('maxconns')).toBe('66');
     expect(settings.get('item_size_max')).toBe('5120');
     expect(settings.get('sync_interval')).toBe('5');
+    expect(settings.get('disk_limit')).toBe(String(128 * 2 ** 20));
     expect(settings.get('ack')).toBe('log');
   });
 

@@ -193,7 +193,8 @@ describe('stats prefixes', () => {
       'END',
     ]);
     expect(await client.list('stats detail dump')).toEqual(['END']);
-    expect((await client.stats('settings')).get('detail_enabled')).toBe('no');
+    const settings = Object.fromEntries(await client.stats('settings'));
+    expect(settings).toMatchObject({ detail_enabled: 'no', quota_0: 'a%3A=1099511627776', quota_1: 'a%20b%FF=1099511627776', disk_limit: '0' });
     expect(await client.ask('stats reset')).toBe('RESET');
     const after = await client.stats('prefixes');
     expect([after.get('quota:a%3A:gets'), after.get('quota:a%3A:items')]).toEqual(['0', '1']);

@@ -1,3 +1,4 @@
+import { encodeUriText } from '../../protocol/uri-key.ts';
 import type { Stat } from './stat-lines.ts';
 import type { StatsSources } from './stats-sources.ts';
 
@@ -91,10 +92,12 @@ export function settingsStats(sources: StatsSources): Stat[] {
     ['sync_interval', config.sync],
     ['expire_every', config.expireEvery],
     ['ephemeral_ttl', config.ephemeralTtl],
+    ['disk_limit', config.diskLimit ?? 0],
     ['control', config.control],
     ['connection_memory', config.connectionMemory],
     ['watch_enabled', yesNo(config.watching)],
     ...addresses.map((address, i): Stat => [`listener_${i}`, address]),
+    ...config.quotas.map(({ prefix, bytes }, i): Stat => [`quota_${i}`, `${encodeUriText(prefix)}=${bytes}`]),
   ];
 }
 
