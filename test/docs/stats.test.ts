@@ -28,6 +28,16 @@ test('docs/operations.md has every name that stats shows', async () => {
   expect([...new Set(names)].filter((name) => !operations.includes(`\`${documentedAs(name)}\``))).toEqual([]);
 });
 
+test('docs/operations.md has every name in the JSON of top', async () => {
+  workspace = new Workspace();
+  const { port } = await workspace.serve();
+  const { code, stdout } = await workspace.run(['top', '-P', String(port), '--json', '-i', '0.1']);
+  expect(code).toBe(0);
+  const names = Object.keys(JSON.parse(stdout) as object);
+  expect(names).toContain('opsPerSecond');
+  expect(names.filter((name) => !operations.includes(`\`${name}\``))).toEqual([]);
+});
+
 /** Names with a number or a prefix in them stand in the document once, with N or PREFIX for it. */
 function documentedAs(name: string): string {
   return name
