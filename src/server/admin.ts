@@ -1,11 +1,11 @@
 import { totalmem } from 'node:os';
+import { NOT_HERE } from './control.ts';
 import { type Answer, CLOSE, WATCH } from './dialect.ts';
 import type { Session } from './session.ts';
 
 const OK = 'OK\r\n';
 const ERROR = 'ERROR\r\n';
 const BAD_LINE = 'CLIENT_ERROR bad command line format\r\n';
-const NOT_HERE = 'CLIENT_ERROR control commands are not accepted on this connection\r\n';
 
 /** MB; memcached takes larger numbers for a mistake in the unit. */
 const MEMLIMIT_MIN = 8;
@@ -29,6 +29,8 @@ export interface AdminDeps {
   mayControl(session: Session): boolean;
   /** Asks for an orderly end of the server. */
   stop(why: string): void;
+  /** Logs more or less. */
+  setVerbosity(level: number): void;
   /** Gives the RAM tier and what belongs to it another size. */
   setMemory(megabytes: number): void;
   /** Reads the TLS files again; undefined = done, otherwise what is wrong. */
@@ -90,6 +92,13 @@ export class Admin {
       default:
         return ERROR;
     }
+  }
+
+  /** Answers verbosity: at its highest level the log has all keys, and can fill a disk. */
+  setVerbosity(level: number, session: Session): string {
+    if (!this.#deps.mayControl(session)) return NOT_HERE;
+    this.#deps.setVerbosity(level);
+    return OK;
   }
 
   #shutdown([mode]: string[], session: Session): Answer {

@@ -10,6 +10,9 @@ const LIMIT_MAX = 10_000;
 /** Index rows that one `expire reap` may name. */
 const ROWS_MAX = 1024;
 
+/** The reply to who may not send a control command. */
+export const NOT_HERE = 'CLIENT_ERROR control commands are not accepted on this connection\r\n';
+
 const USAGE =
   'CLIENT_ERROR usage: expire [state | due LIMIT [AFTER] | keys ROW | reap SEEN ROW... | evict BYTES | compact | list LIMIT AFTER|- BEFORE|0 [PREFIX] | remove KEY CAS EXPIRES ... | report NAME VALUE ... | delete PREFIX | jobs | hotkeys | dump [PREFIX]]\r\n';
 
@@ -52,9 +55,7 @@ export class Control {
 
   /** The whole reply to `expire WORD…`. */
   answer(words: readonly string[], session: Session): Answer {
-    if (!this.isAllowed(session)) {
-      return 'CLIENT_ERROR control commands are not accepted on this connection\r\n';
-    }
+    if (!this.isAllowed(session)) return NOT_HERE;
     return words[0] === 'dump' ? this.#dump(words.slice(1)) : this.#answerWords(words);
   }
 

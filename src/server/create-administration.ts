@@ -38,6 +38,7 @@ export function createAdministration(parts: ServerParts, { traffic, memory, hotK
     watching: config.watching,
     mayControl: (session) => control.isAllowed(session),
     stop: (why) => parts.requestStop(why),
+    setVerbosity,
     setMemory: (megabytes) => setMemory(parts, megabytes),
     refreshCertificates: () => credentials.refreshCertificates(),
     startSweep: () => upkeep.startSweep(),
@@ -80,7 +81,7 @@ export function createAdministration(parts: ServerParts, { traffic, memory, hotK
     expire: (words, session) => control.answer(words, session),
     command: (words, session) => admin.answer(words, session),
     sync: () => store.sync(),
-    setVerbosity,
+    setVerbosity: (level, session) => admin.setVerbosity(level, session),
   };
 }
 

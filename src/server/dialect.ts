@@ -45,7 +45,8 @@ export interface Administration {
   /** expire and its control commands. */
   expire(words: readonly string[], session: Session): Answer;
   sync(): Promise<void>;
-  setVerbosity(level: number): void;
+  /** verbosity: how much is logged from now on. */
+  setVerbosity(level: number, session: Session): Answer;
 }
 
 /**

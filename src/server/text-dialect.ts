@@ -101,9 +101,7 @@ export class TextDialect implements Dialect {
         versionLine(out, this.#administration.version);
         return 'done';
       case Op.verbosity:
-        this.#administration.setVerbosity(command.exptime);
-        if (!command.noreply) out.line(lines.ok);
-        return 'done';
+        return this.#answer(this.#administration.setVerbosity(command.exptime, session), command.noreply, out);
       case Op.quit:
         return 'close';
       case Op.mn:

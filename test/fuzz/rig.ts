@@ -172,6 +172,7 @@ export class Rig {
       watching: true,
       mayControl: (session) => control.isAllowed(session),
       stop: () => {},
+      setVerbosity: () => {},
       setMemory: () => {},
       refreshCertificates: () => Promise.resolve('Error TLS not enabled'),
       startSweep: () => true,
@@ -186,7 +187,7 @@ export class Rig {
       expire: (words, session) => control.answer(words, session),
       command: (words, session) => admin.answer(words, session),
       sync: () => this.#store.sync(),
-      setVerbosity: () => {},
+      setVerbosity: (level, session) => admin.setVerbosity(level, session),
     };
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { recordingLogger } from '../cli/recording-logger.ts';
 import { packet, BinaryClient } from '../support/binary-client.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 import { startTestServer, TestClient } from '../support/test-server.ts';
@@ -114,6 +115,25 @@ describe('shutdown', () => {
     const client = await TestClient.connect(port);
     expect(await client.ask('shutdown\r\n')).toContain('CLIENT_ERROR control commands are not accepted');
     expect(await client.ask('cache_memlimit 16\r\n')).toContain('CLIENT_ERROR control commands are not accepted');
+  });
+});
+
+describe('verbosity', () => {
+  it('is for those who may control the server, and silent to others who want no reply', async () => {
+    const { port } = await startTestServer({ control: 'off' });
+    const client = await TestClient.connect(port);
+    expect(await client.ask('verbosity 2\r\n')).toBe('CLIENT_ERROR control commands are not accepted on this connection\r\n');
+    client.send('verbosity 2 noreply\r\n');
+    expect(await client.ask('mn\r\n')).toBe('MN\r\n');
+    expect(await stat(client, 'verbosity', ' settings')).toBe('0');
+  });
+
+  it('is taken from this machine', async () => {
+    const { port } = await startTestServer({}, { logger: recordingLogger().logger });
+    const client = await TestClient.connect(port);
+    expect(await client.ask('verbosity 1\r\n')).toBe('OK\r\n');
+    client.send('verbosity 2 noreply\r\n');
+    expect(await stat(client, 'verbosity', ' settings')).toBe('2');
   });
 });
 

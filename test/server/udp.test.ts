@@ -65,7 +65,11 @@ describe('UDP', () => {
 
   it('does not let anybody control the server', async () => {
     const { udp } = await start();
-    expect(await udp.ask(1, 'expire state\r\n')).toBe('CLIENT_ERROR control commands are not accepted on this connection\r\n');
+    for (const command of ['expire state', 'verbosity 2', 'cache_memlimit 16', 'lru_crawler crawl all']) {
+      expect(await udp.ask(1, `${command}\r\n`)).toBe('CLIENT_ERROR control commands are not accepted on this connection\r\n');
+    }
+    udp.send(1, 'verbosity 2 noreply\r\n');
+    expect(await udp.ask(2, 'stats settings\r\n')).toContain('STAT verbosity 0\r\n');
   });
 
   it('shows its socket in stats conns', async () => {

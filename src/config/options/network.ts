@@ -132,6 +132,6 @@ export const networkOptions = {
     default: 'local',
     defaultText: 'local',
     description:
-      'who may send what concerns all clients (the commands of the expiry daemon, cache_memlimit, refresh_certs, shutdown, crawls): local = unix socket and loopback clients, any = every client, off = nobody',
+      'who may send what concerns all clients (the commands of the expiry daemon, cache_memlimit, refresh_certs, shutdown, crawls, verbosity): local = unix socket and loopback clients, any = every client, off = nobody',
   }),
 } as const;
