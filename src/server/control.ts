@@ -27,6 +27,13 @@ export interface ControlTools {
   dump(prefix: string): AsyncIterable<Buffer>;
 }
 
+/** The rule of `--control`: whether such a client may send control commands. */
+export function mayControl(mode: ControlMode, { transport, isLocal }: Pick<Session, 'transport' | 'isLocal'>): boolean {
+  // Where a datagram comes from can be forged.
+  if (transport === 'udp') return false;
+  return mode === 'any' || (mode === 'local' && isLocal);
+}
+
 /**
  * The control commands of the expiry daemon and of the tools: `expire` and its words (docs/protocol.md). They list keys and
  * cost work, so ordinary clients of a shared network must not have them: by default only connections from
@@ -48,9 +55,7 @@ export class Control {
 
   /** True for a connection that may send control commands. */
   isAllowed(session: Session): boolean {
-    // Where a datagram comes from can be forged.
-    if (session.transport === 'udp') return false;
-    return this.#mode === 'any' || (this.#mode === 'local' && session.isLocal);
+    return mayControl(this.#mode, session);
   }
 
   /** The whole reply to `expire WORD…`. */
