@@ -6,6 +6,8 @@ export interface ServeConfig {
   readonly listen: readonly ListenAddress[];
   /** UDP port on the same addresses: 0 = any free one, undefined = no UDP. */
   readonly udpPort: number | undefined;
+  /** True: replies over UDP to other machines may be longer than their requests. */
+  readonly udpLongReplies: boolean;
   /** Unix socket path, or undefined. */
   readonly socket: string | undefined;
   /** Permission bits of the unix socket. */

@@ -27,6 +27,7 @@ export const defaultConfig: ServeConfig = {
   port: 11211,
   listen: [{ host: '127.0.0.1', port: undefined, security: undefined }],
   udpPort: undefined,
+  udpLongReplies: false,
   socket: undefined,
   socketMode: 0o700,
   portFile: undefined,

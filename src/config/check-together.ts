@@ -40,7 +40,11 @@ function checkConnectionMemory({ values }: Resolved<ServeOptions>, nameOf: NameO
 }
 
 function checkUdp({ values }: Resolved<ServeOptions>, nameOf: NameOf): void {
-  if (values.listen.length > 0 || values.udpPort === undefined) return;
+  if (values.udpPort === undefined) {
+    if (values.udpLongReplies) throw usageError(`${nameOf('udpLongReplies')}: has no effect without ${nameOf('udpPort')}`);
+    return;
+  }
+  if (values.listen.length > 0) return;
   throw usageError(`${nameOf('udpPort')}: UDP is served on the addresses of ${nameOf('listen')}, and there is none`);
 }
 

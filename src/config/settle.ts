@@ -49,6 +49,7 @@ export function settle(resolved: Resolved<ServeOptions>, environment: NodeJS.Pro
       port: values.port,
       listen: values.listen,
       udpPort: values.udpPort,
+      udpLongReplies: values.udpLongReplies,
       socket: values.socket,
       socketMode: values.socketMode,
       file: values.file,

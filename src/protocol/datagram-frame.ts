@@ -16,6 +16,9 @@ export const FRAME_LENGTH = 8;
 /** Largest datagram that is sent, frame included: it fits one Ethernet packet with room for what tunnels add. */
 export const DATAGRAM_MAX = 1400;
 
+/** Bytes that the network puts in front of a datagram: IPv6 and UDP. */
+const HEADER_LENGTH = 48;
+
 const PAYLOAD_MAX = DATAGRAM_MAX - FRAME_LENGTH;
 const COUNT_MAX = 0xffff;
 
@@ -32,6 +35,16 @@ export function requestIdOf(datagram: Buffer): number | undefined {
 /** How many datagrams a reply takes. REQUIRES: 0 < bytes <= REPLY_MAX */
 export function datagramCount(bytes: number): number {
   return Math.ceil(bytes / PAYLOAD_MAX);
+}
+
+/**
+ * True when a reply of so many bytes, as datagrams on the network, is less than its request, a datagram of
+ * `requestBytes`, frame included. REQUIRES: 0 < bytes <= REPLY_MAX
+ */
+export function isShorterThanRequest(bytes: number, requestBytes: number): boolean {
+  const count = datagramCount(bytes);
+  // The request paid for one header.
+  return bytes + count * FRAME_LENGTH + (count - 1) * HEADER_LENGTH < requestBytes;
 }
 
 /** The datagram with a sequence number of a reply, as its frame and a view of its part of `reply`. */

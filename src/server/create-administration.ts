@@ -58,6 +58,7 @@ export function createAdministration(parts: ServerParts, { traffic, memory, hotK
     memory: () => parts.memory.megabytes,
     watch,
     tls: credentials.tls,
+    datagrams: listeners.datagramCounts,
     auth: credentials.attempts,
     crawler: () => admin.crawler,
     sweeps: () => upkeep.sweeps,

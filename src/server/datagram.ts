@@ -2,15 +2,16 @@ import { createSocket, type RemoteInfo, type Socket, type SocketType } from 'nod
 import { lookup } from 'node:dns/promises';
 import { EventEmitter } from 'node:events';
 import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
-import { datagramCount, FRAME_LENGTH, REPLY_MAX, replyDatagram, requestIdOf } from '../protocol/datagram-frame.ts';
+import { datagramCount, FRAME_LENGTH, isShorterThanRequest, REPLY_MAX, replyDatagram, requestIdOf } from '../protocol/datagram-frame.ts';
 import { joinInSteps, nextStep, STEP_BYTES } from '../steps.ts';
 
 /*
  * UDP: each datagram is a connection of its own that ends with its reply.
  *
  * Whoever sends a datagram can forge where it comes from, and a short get can have a long reply: a server that is
- * reachable from a public network is a weapon against others. So it is off unless asked for, and there are bounds on
- * how much is under way.
+ * reachable from a public network would be a weapon against others. So it is off unless asked for, what goes to
+ * another machine is less than what came, and there are bounds on how much is under way. Less, not as much: then two
+ * servers that somebody sets against each other fall silent.
  */
 
 /** Datagrams in work at once, their replies included; more are dropped, as UDP permits. */
@@ -22,10 +23,12 @@ const GATHERED_MAX = 64 * 1024 * 1024;
 /** Datagrams of one reply that are sent in one go: others get their turn between them. */
 const SENDING_MAX = 16;
 
-/** UDP as stats could tell of it. */
+/** UDP as stats tell of it. */
 export interface DatagramCounts {
   /** Requests not answered: too many at once, or too large a reply. */
   dropped: number;
+  /** Requests not answered because the reply would have been as long as the request, or longer. */
+  withheld: number;
 }
 
 /** A request that came in one datagram. */
@@ -46,6 +49,8 @@ export interface DatagramOptions {
   readonly hosts: readonly string[];
   /** 0 = any free one, the same on all hosts. */
   readonly port: number;
+  /** True for an address that may be sent replies longer than its requests. */
+  readonly mayAmplify: (address: string) => boolean;
   /** Makes a connection of it at once, or leaves it: then it is not answered. */
   readonly onDatagram: (datagram: Datagram) => void;
   /** Told when a socket broke: it receives nothing more. */
@@ -57,7 +62,8 @@ export interface Datagrams {
   /** For `stats conns`: `udp:127.0.0.1:11211`, `udp6:[::1]:11211`. */
   readonly addresses: readonly string[];
   readonly port: number;
-  readonly counts: Readonly<DatagramCounts>;
+  /** Whoever resets stats sets them to 0. */
+  readonly counts: DatagramCounts;
   /** Takes no further datagrams. Replies under way are still sent, but the process need not live for them. */
   close(): void;
 }
@@ -68,7 +74,7 @@ export interface Datagrams {
  * @throws TugelaError TUGELA_LISTEN; then nothing is left open
  */
 export async function openDatagrams(options: DatagramOptions): Promise<Datagrams> {
-  const shared: Shared = { inWork: 0, gathered: 0, counts: { dropped: 0 }, onIdle: undefined };
+  const shared: Shared = { inWork: 0, gathered: 0, counts: { dropped: 0, withheld: 0 }, onIdle: undefined };
   const sockets: Socket[] = [];
   const addresses: string[] = [];
   let { port } = options;
@@ -104,7 +110,7 @@ interface Shared {
   onIdle: (() => void) | undefined;
 }
 
-function receive(socket: Socket, listener: string, { onDatagram, onBroken }: DatagramOptions, shared: Shared): void {
+function receive(socket: Socket, listener: string, { onDatagram, onBroken, mayAmplify }: DatagramOptions, shared: Shared): void {
   const { port } = socket.address();
   socket.on('message', (datagram: Buffer, remote: RemoteInfo) => {
     const requestId = requestIdOf(datagram);
@@ -114,7 +120,8 @@ function receive(socket: Socket, listener: string, { onDatagram, onBroken }: Dat
       shared.counts.dropped++;
       return;
     }
-    const reply = new DatagramReply(socket, remote, requestId, shared);
+    const requestBytes = mayAmplify(remote.address) ? undefined : datagram.length;
+    const reply = new DatagramReply(socket, remote, requestId, requestBytes, shared);
     onDatagram({ bytes: datagram.subarray(FRAME_LENGTH), reply, peer: addressOf(remote), listener, isLocal: false });
     if (reply.listenerCount('close') === 0) reply.destroy();
   });
@@ -129,17 +136,20 @@ export class DatagramReply extends EventEmitter {
   readonly #socket: Socket;
   readonly #remote: RemoteInfo;
   readonly #requestId: number;
+  /** The datagrams of the reply must be less than so many bytes; undefined = they may be as many as there are. */
+  readonly #requestBytes: number | undefined;
   readonly #shared: Shared;
   #chunks: Buffer[] = [];
   #length = 0;
   #unsent = 0;
   #state: 'gathering' | 'sending' | 'over' = 'gathering';
 
-  constructor(socket: Socket, remote: RemoteInfo, requestId: number, shared: Shared) {
+  constructor(socket: Socket, remote: RemoteInfo, requestId: number, requestBytes: number | undefined, shared: Shared) {
     super();
     this.#socket = socket;
     this.#remote = remote;
     this.#requestId = requestId;
+    this.#requestBytes = requestBytes;
     this.#shared = shared;
     shared.inWork++;
   }
@@ -151,11 +161,15 @@ export class DatagramReply extends EventEmitter {
 
   /** Takes a copy, and what is more than a reply may be, not at all: then nothing is sent. */
   write(bytes: Buffer): boolean {
-    if (this.#state !== 'gathering') return true;
+    if (this.#state !== 'gathering' || bytes.length === 0) return true;
+    const { counts } = this.#shared;
     this.#length += bytes.length;
     this.#shared.gathered += bytes.length;
-    if (this.#length > REPLY_MAX || this.#shared.gathered > GATHERED_MAX) {
-      this.#shared.counts.dropped++;
+    if (this.#requestBytes !== undefined && !isShorterThanRequest(this.#length, this.#requestBytes)) {
+      counts.withheld++;
+      this.destroy();
+    } else if (this.#length > REPLY_MAX || this.#shared.gathered > GATHERED_MAX) {
+      counts.dropped++;
       this.destroy();
     } else {
       this.#chunks.push(Buffer.from(bytes));

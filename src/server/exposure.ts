@@ -2,7 +2,7 @@ import type { ServeConfig } from '../config.ts';
 import { isLoopback, type Listener } from './listeners.ts';
 
 /** What is open to others than this machine without protection: a line for each kind of danger, to be logged once. */
-export function exposures(listeners: readonly Listener[], { authFile, saslFile }: Pick<ServeConfig, 'authFile' | 'saslFile'>): string[] {
+export function exposures(listeners: readonly Listener[], { authFile, saslFile, udpLongReplies }: Pick<ServeConfig, 'authFile' | 'saslFile' | 'udpLongReplies'>): string[] {
   const open = listeners.filter(({ transport, address }) => transport !== 'local' && !isLoopback(hostOf(address)));
   const addresses = (some: readonly Listener[]): string => some.map(({ address }) => address).join(', ');
   const lines: string[] = [];
@@ -15,7 +15,8 @@ export function exposures(listeners: readonly Listener[], { authFile, saslFile }
   }
   const datagrams = open.filter(({ transport }) => transport === 'udp');
   if (datagrams.length > 0) {
-    lines.push(`${addresses(datagrams)}: whoever reaches this UDP address can have replies sent to forged addresses; a firewall must let in nobody but clients`);
+    lines.push(`${addresses(datagrams)}: whoever reaches this UDP address can change and delete all items; there is neither a password nor TLS. Let a firewall keep others out`);
+    if (udpLongReplies) lines.push(`${addresses(datagrams)}: with --udp-long-replies whoever reaches this UDP address can have replies much longer than requests sent to forged addresses`);
   }
   return lines;
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { ListenAddress, ServeConfig } from '../config.ts';
 import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
 import { createAcceptor, type OnSocket } from './accept.ts';
-import type { Datagram, Datagrams } from './datagram.ts';
+import type { Datagram, DatagramCounts, Datagrams } from './datagram.ts';
 import { openDatagrams } from './datagram.ts';
 import { createTlsAcceptor, type TlsCounts } from './tls-accept.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -51,6 +51,11 @@ export class Listeners {
 
   get all(): readonly Listener[] {
     return this.#all;
+  }
+
+  /** What became of datagrams; undefined without UDP. */
+  get datagramCounts(): DatagramCounts | undefined {
+    return this.#datagrams?.counts;
   }
 
   get #readBytes(): number {
@@ -121,7 +126,12 @@ export class Listeners {
   }
 
   async #openUdp(hosts: readonly string[], port: number): Promise<void> {
-    const datagrams = await openDatagrams({ hosts, port, onDatagram: (datagram) => this.#deps.onDatagram(datagram) });
+    const datagrams = await openDatagrams({
+      hosts,
+      port,
+      mayAmplify: (address) => this.#config.udpLongReplies || isLoopback(address),
+      onDatagram: (datagram) => this.#deps.onDatagram(datagram),
+    });
     this.#datagrams = datagrams;
     for (const statsAddress of datagrams.addresses) {
       const id = this.#deps.nextId();

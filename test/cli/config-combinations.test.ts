@@ -8,6 +8,8 @@ describe('readServeSettings() refuses together', () => {
     [{ listen: ['none'] }, '--listen: none leaves nothing to listen on; give --socket too'],
     [{ listen: ['none'], socket: '/tmp/s', udpPort: '0' }, '--udp-port: UDP is served on the addresses of --listen, and there is none'],
 
+    [{ udpLongReplies: true }, '--udp-long-replies: has no effect without --udp-port'],
+
     [{ connectionMemory: '5m', maxItemSize: '3m' }, '--connection-memory: 5m is less than two items of --max-item-size take, 6m'],
 
     [{ tls: true }, '--tls: needs --tls-cert and --tls-key'],

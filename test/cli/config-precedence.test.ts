@@ -22,6 +22,7 @@ describe('readServeSettings()', () => {
         port: 11_211,
         listen: [address('127.0.0.1')],
         udpPort: undefined,
+        udpLongReplies: false,
         socket: undefined,
         socketMode: 0o700,
         file: './data',
@@ -136,7 +137,7 @@ describe('readServeSettings() reads a file', () => {
   });
 
   test.each([
-    [{ prot: 1 }, /: unknown key 'prot'; allowed: port, listen, udp-port, socket, [^]*, log-pretty$/],
+    [{ prot: 1 }, /: unknown key 'prot'; allowed: port, listen, udp-port, udp-long-replies, socket, [^]*, log-pretty$/],
     [{ config: 'x' }, /: unknown key 'config'/],
     [{ socketMode: 700 }, /: socketMode: 700 is not allowed; write a JSON string: an octal mode from 0000 to 0777$/],
     [{ listen: 5 }, /: listen: 5 is not allowed; write a JSON string or array of strings: /],

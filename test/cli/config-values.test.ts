@@ -84,6 +84,7 @@ describe('readServeSettings() accepts', () => {
     [{ port: '0' }, { port: 0 }],
     [{ udpPort: '0' }, { udpPort: 0 }],
     [{ udpPort: 'none' }, { udpPort: undefined }],
+    [{ udpPort: '0', udpLongReplies: true }, { udpLongReplies: true }],
     [{ socketMode: '770' }, { socketMode: 0o770 }],
     [{ maxItemSize: '1024' }, { maxItemSize: 1024 }],
     [{ maxItemSize: '512K' }, { maxItemSize: 524_288 }],

@@ -24,6 +24,7 @@ describe("tugela-ts memcached's settings without options", () => {
       port: 11_211,
       listen: LOCAL,
       udpPort: undefined,
+      udpLongReplies: false,
       socket: undefined,
       file: './data',
       memory: 64,

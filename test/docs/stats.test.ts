@@ -13,7 +13,7 @@ afterEach(async () => {
 test('docs/operations.md has every name that stats shows', async () => {
   workspace = new Workspace();
   // With what has names of its own.
-  const { port } = await workspace.serve({ args: ['--disk-limit', '128m', '--quota', 'a:=1m', '--ephemeral-ttl', '5', '--prefix-delimiter', ':', '--idle-timeout', '1000'] });
+  const { port } = await workspace.serve({ args: ['--disk-limit', '128m', '--quota', 'a:=1m', '--ephemeral-ttl', '5', '--prefix-delimiter', ':', '--idle-timeout', '1000', '--udp-port', '0'], addresses: 2 });
   const daemon = workspace.start(['expire', '-P', String(port), '--stats-port', '0', '--interval', '0.1']);
   const started = await daemon.logged('expiry daemon started');
   const daemonPort = Number(String(started['stats']).split(':').at(-1));

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { DATAGRAM_MAX, datagramCount, FRAME_LENGTH, REPLY_MAX, replyDatagram, requestIdOf } from '../../src/protocol/datagram-frame.ts';
+import { DATAGRAM_MAX, datagramCount, FRAME_LENGTH, isShorterThanRequest, REPLY_MAX, replyDatagram, requestIdOf } from '../../src/protocol/datagram-frame.ts';
 
 function frame(requestId: number, sequence: number, count: number): Buffer {
   const bytes = Buffer.alloc(FRAME_LENGTH);
@@ -43,4 +43,13 @@ it('datagramCount() stays within what the frame can number', () => {
   expect(datagramCount(1392)).toBe(1);
   expect(datagramCount(1393)).toBe(2);
   expect(datagramCount(REPLY_MAX)).toBe(0xffff);
+});
+
+it('isShorterThanRequest() counts all datagrams, and a header of the network for each', () => {
+  const isShorter = (payload: number, requestPayload: number): boolean => isShorterThanRequest(payload, FRAME_LENGTH + requestPayload);
+  expect([isShorter(6, 7), isShorter(7, 7), isShorter(8, 7)]).toEqual([true, false, false]);
+  const whole = DATAGRAM_MAX - FRAME_LENGTH;
+  expect([isShorter(whole, whole + 1), isShorter(whole + 1, whole + 2)]).toEqual([true, false]);
+  // Each further datagram is its frame, 40 bytes of IPv6 and 8 of UDP.
+  expect([isShorter(3 * whole, 3 * whole + 2 * 56), isShorter(3 * whole, 3 * whole + 2 * 56 + 1)]).toEqual([false, true]);
 });

@@ -11,8 +11,8 @@ const listener = (address: string, transport: Listener['transport'] = 'tcp', isE
   server: undefined,
 });
 
-const nobody = { authFile: undefined, saslFile: undefined };
-const withPassword = { authFile: '/etc/passwords', saslFile: undefined };
+const nobody = { authFile: undefined, saslFile: undefined, udpLongReplies: false };
+const withPassword = { ...nobody, authFile: '/etc/passwords' };
 
 describe('what is open to others', () => {
   it('is nothing on loopback addresses and unix sockets', () => {
@@ -32,10 +32,13 @@ describe('what is open to others', () => {
 
   it('warns of passwords without TLS', () => {
     expect(exposures([listener('10.0.0.5:11211')], withPassword)).toEqual([expect.stringContaining('unencrypted; add --tls')]);
-    expect(exposures([listener('10.0.0.5:11211')], { authFile: undefined, saslFile: '/x' })).toEqual([expect.stringContaining('unencrypted')]);
+    expect(exposures([listener('10.0.0.5:11211')], { ...nobody, saslFile: '/x' })).toEqual([expect.stringContaining('unencrypted')]);
   });
 
-  it('warns of UDP', () => {
-    expect(exposures([listener('udp:0.0.0.0:11211', 'udp')], nobody)).toEqual([expect.stringMatching(/^udp:0\.0\.0\.0:11211: .*forged/)]);
+  it('warns of UDP, and once more where its replies may be long', () => {
+    const unprotected = expect.stringMatching(/^udp:0\.0\.0\.0:11211: .*neither a password nor TLS/) as unknown;
+    const listeners = [listener('udp:0.0.0.0:11211', 'udp')];
+    expect(exposures(listeners, nobody)).toEqual([unprotected]);
+    expect(exposures(listeners, { ...nobody, udpLongReplies: true })).toEqual([unprotected, expect.stringMatching(/^udp:0\.0\.0\.0:11211: .*forged/)]);
   });
 });

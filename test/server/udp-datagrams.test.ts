@@ -5,7 +5,7 @@ import { type Datagram, type DatagramOptions, type Datagrams, openDatagrams } fr
 import { UdpClient } from '../support/udp-client.ts';
 
 async function open(onDatagram: (datagram: Datagram) => void, options: Partial<DatagramOptions> = {}): Promise<Datagrams> {
-  const datagrams = await openDatagrams({ hosts: ['127.0.0.1'], port: 0, onDatagram, ...options });
+  const datagrams = await openDatagrams({ hosts: ['127.0.0.1'], port: 0, mayAmplify: () => true, onDatagram, ...options });
   onTestFinished(() => datagrams.close());
   return datagrams;
 }
@@ -43,7 +43,7 @@ describe('openDatagrams()', () => {
       other.close();
     });
     const { port } = other.address();
-    const opening = openDatagrams({ hosts: ['127.0.0.1', '127.0.0.2'], port, onDatagram: echo });
+    const opening = openDatagrams({ hosts: ['127.0.0.1', '127.0.0.2'], port, mayAmplify: () => true, onDatagram: echo });
     await expect(opening).rejects.toMatchObject({
       code: 'TUGELA_LISTEN',
       message: `Cannot listen on UDP 127.0.0.2:${port}: the address is in use, perhaps by another server`,
@@ -184,6 +184,37 @@ describe('DatagramReply', () => {
     client.send(1, 'large');
     expect(await client.ask(1, 'small')).toBe('small');
     expect(datagrams.counts.dropped).toBe(1);
+  });
+
+  it.each([
+    ['shorter', 'hello', 'hell', true],
+    ['as long', 'hello', 'HELLO', false],
+    ['longer', 'hello', 'hello!', false],
+    ['in two datagrams, headers included shorter', 'x'.repeat(1450), 'y'.repeat(1393), true],
+    ['in two datagrams, with their headers as long', 'x'.repeat(1449), 'y'.repeat(1393), false],
+  ])('goes to whom replies must not amplify only if it is shorter than the request: %s', async (_what, request, answer, isSent) => {
+    const asked: string[] = [];
+    const datagrams = await open(
+      ({ bytes, reply }) => {
+        reply.on('close', () => {});
+        // In parts, as a connection writes it.
+        for (const part of bytes.toString() === request ? [answer.slice(0, 3), answer.slice(3)] : ['over']) reply.write(Buffer.from(part));
+        reply.destroySoon();
+      },
+      {
+        mayAmplify: (address) => {
+          asked.push(address);
+          return false;
+        },
+      },
+    );
+    const client = await UdpClient.open(datagrams.port);
+    client.send(1, request);
+    expect(await client.ask(2, 'is it over?')).toBe('over');
+    expect(datagrams.counts).toEqual({ dropped: 0, withheld: isSent ? 0 : 1 });
+    if (isSent) expect((await client.reply(1)).toString()).toBe(answer);
+    expect(client.bytesReceived).toBeLessThan(client.bytesSent);
+    expect(asked).toEqual(['127.0.0.1', '127.0.0.1']);
   });
 
   it('is left unanswered when nobody takes it', async () => {

@@ -1,13 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { Opcode } from '../../src/protocol/binary-header.ts';
+import type { ServeConfig } from '../../src/config.ts';
 import { packet, u32s } from '../support/binary-client.ts';
+import { outsideAddress } from '../support/outside-address.ts';
 import { startTestServer, TestClient } from '../support/test-server.ts';
 import { UdpClient } from '../support/udp-client.ts';
 
-async function start(): Promise<{ udp: UdpClient; tcp: TestClient; udpPort: number }> {
-  const { server, port } = await startTestServer({ udpPort: 0 });
+async function start(change: Partial<ServeConfig> = {}, host = '127.0.0.1'): Promise<{ udp: UdpClient; tcp: TestClient; udpPort: number }> {
+  const { server, port } = await startTestServer({ udpPort: 0, ...change });
   const udpPort = Number(server.addresses.find((address) => address.startsWith('udp:'))?.split(':').at(-1));
-  return { udp: await UdpClient.open(udpPort), tcp: await TestClient.connect(port), udpPort };
+  return { udp: await UdpClient.open(udpPort, host), tcp: await TestClient.connect(port), udpPort };
+}
+
+/** A server whose UDP client comes by an address which is not that of the loopback. */
+async function startForOthers(change: Partial<ServeConfig> = {}): Promise<{ udp: UdpClient; tcp: TestClient }> {
+  const listen = ['127.0.0.1', outsideAddress!].map((host) => ({ host, port: undefined, security: undefined }));
+  return await start({ listen, ...change }, outsideAddress);
 }
 
 describe('UDP', () => {
@@ -70,6 +78,35 @@ describe('UDP', () => {
     }
     udp.send(1, 'verbosity 2 noreply\r\n');
     expect(await udp.ask(2, 'stats settings\r\n')).toContain('STAT verbosity 0\r\n');
+  });
+
+  it.skipIf(outsideAddress === undefined)('sends other machines only replies that are shorter than their requests', async () => {
+    const { udp, tcp } = await startForOthers();
+    expect(await udp.ask(1, 'set a 0 0 5\r\nhello\r\n')).toBe('STORED\r\n');
+    expect(await udp.ask(2, 'get missing\r\n')).toBe('END\r\n');
+    const withheld = ['get a', 'mg a v', 'gets a a a', 'stats', 'stats conns', 'stats settings', 'x', 'version', 'expire'];
+    for (const command of withheld) udp.send(3, `${command}\r\n`);
+    udp.send(3, packet({ opcode: Opcode.get, key: 'a' }));
+    await expect.poll(async () => await tcp.ask('stats\r\n', 'END\r\n')).toContain(`STAT udp_replies_withheld ${withheld.length + 1}\r\n`);
+    expect(await udp.ask(4, 'delete missing\r\n')).toBe('NOT_FOUND\r\n');
+    expect(udp.bytesReceived).toBeLessThan(udp.bytesSent);
+    await tcp.ask('stats reset\r\n');
+    expect(await tcp.ask('stats\r\n', 'END\r\n')).toContain('STAT udp_replies_withheld 0\r\n');
+  });
+
+  it.skipIf(outsideAddress === undefined)('sends longer replies to another machine that makes its requests as long', async () => {
+    const { udp } = await startForOthers();
+    await udp.ask(1, 'set a 0 0 5\r\nhello\r\n');
+    expect(await udp.ask(2, `get a\r\n${' '.repeat(100)}`)).toBe('VALUE a 0 5\r\nhello\r\nEND\r\n');
+    expect(await udp.ask(3, `stats settings\r\n${' '.repeat(60_000)}`)).toContain('STAT udp_long_replies no\r\n');
+    expect(udp.bytesReceived).toBeLessThan(udp.bytesSent);
+  });
+
+  it.skipIf(outsideAddress === undefined)('sends longer replies to all where that is asked for', async () => {
+    const { udp, tcp } = await startForOthers({ udpLongReplies: true });
+    await tcp.ask(`set a 0 0 10000\r\n${'x'.repeat(10_000)}\r\n`);
+    expect(await udp.ask(1, 'get a\r\n')).toBe(`VALUE a 0 10000\r\n${'x'.repeat(10_000)}\r\nEND\r\n`);
+    expect(await tcp.ask('stats settings\r\n', 'END\r\n')).toContain('STAT udp_long_replies yes\r\n');
   });
 
   it('shows its socket in stats conns', async () => {

@@ -10,6 +10,9 @@ export class UdpClient {
   /** Whole replies that nobody has asked for yet, by request id. */
   readonly #replies = new Map<number, Buffer[]>();
   #waiting: (() => void)[] = [];
+  /** Bytes of all datagrams so far, frames included. */
+  bytesSent = 0;
+  bytesReceived = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -36,11 +39,12 @@ export class UdpClient {
     const frame = Buffer.alloc(FRAME_LENGTH);
     frame.writeUInt16BE(requestId, 0);
     frame.writeUInt16BE(count, 4);
-    this.#socket.send([frame, Buffer.from(request as string, 'latin1')]);
+    this.sendRaw(Buffer.concat([frame, Buffer.from(request as string, 'latin1')]));
   }
 
   /** Sends bytes without a frame. */
   sendRaw(bytes: Buffer): void {
+    this.bytesSent += bytes.length;
     this.#socket.send(bytes);
   }
 
@@ -61,6 +65,7 @@ export class UdpClient {
   }
 
   #take(datagram: Buffer): void {
+    this.bytesReceived += datagram.length;
     if (datagram.length > DATAGRAM_MAX || datagram.length <= FRAME_LENGTH) throw new Error(`a datagram of ${datagram.length} bytes`);
     if (datagram.readUInt16BE(6) !== 0) throw new Error('the reserved bytes are not 0');
     const requestId = datagram.readUInt16BE(0);

@@ -33,6 +33,7 @@ export const OWN_KEYS = [
   'expireEvery',
   'withExpire',
   'control',
+  'udpLongReplies',
   'logLevel',
   'logPretty',
 ] as const satisfies readonly (keyof ServeOptions)[];

@@ -1,7 +1,7 @@
 import type { ControlMode, ListenAddress, ProtocolMode } from '../../config.ts';
 import { listenList } from '../listen-list.ts';
 import { option } from '../option.ts';
-import { byteSize, octalMode, oneOf, PORT_MAX, portOrNone, socketPath, wholeNumber } from '../value-type.ts';
+import { byteSize, flag, octalMode, oneOf, PORT_MAX, portOrNone, socketPath, wholeNumber } from '../value-type.ts';
 
 const group = 'Network:';
 
@@ -46,6 +46,13 @@ export const networkOptions = {
     default: undefined,
     defaultText: 'none',
     description: 'UDP port on the same addresses; 0 = any free one, printed on stdout',
+  }),
+  udpLongReplies: option({
+    name: 'udp-long-replies',
+    group,
+    type: flag(),
+    default: false,
+    description: 'over UDP, send other machines replies longer than their requests too: only in a network where nobody forges addresses',
   }),
   socket: option<string | undefined>({
     name: 'socket',

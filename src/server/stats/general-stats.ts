@@ -4,7 +4,7 @@ import type { StatsSources } from './stats-sources.ts';
 
 /** `stats`: the names of memcached, all of them and in its order, also where there is nothing to count here. */
 export function generalStats(sources: StatsSources): Stat[] {
-  const { config, cache, store, traffic, connections, version, auth, tls } = sources;
+  const { config, cache, store, traffic, connections, version, auth, tls, datagrams } = sources;
   const now = sources.now();
   const usage = process.resourceUsage();
   // Evictions have a place of their own.
@@ -66,6 +66,7 @@ export function generalStats(sources: StatsSources): Stat[] {
       ['time_since_server_cert_refresh', tls.files.secondsSinceRefresh],
     );
   }
+  if (datagrams !== undefined) stats.push(['udp_dropped', datagrams.dropped], ['udp_replies_withheld', datagrams.withheld]);
   stats.push(
     ...zeros('unexpected_napi_ids', 'round_robin_fallback'),
     ['bytes', store.bytes],

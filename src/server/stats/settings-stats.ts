@@ -94,6 +94,7 @@ export function settingsStats(sources: StatsSources): Stat[] {
     ['ephemeral_ttl', config.ephemeralTtl],
     ['disk_limit', config.diskLimit ?? 0],
     ['control', config.control],
+    ['udp_long_replies', yesNo(config.udpLongReplies)],
     ['connection_memory', config.connectionMemory],
     ['watch_enabled', yesNo(config.watching)],
     ...addresses.map((address, i): Stat => [`listener_${i}`, address]),

@@ -7,6 +7,7 @@ import type { Quota } from '../../upkeep/quotas.ts';
 import type { SizeHistogram } from '../../upkeep/size-histogram.ts';
 import type { CrawlerSettings } from '../admin.ts';
 import type { ConnectionMemory } from '../connection-memory.ts';
+import type { DatagramCounts } from '../datagram.ts';
 import type { Traffic } from '../traffic.ts';
 import type { Session } from '../session.ts';
 import type { TlsCounts } from '../tls-accept.ts';
@@ -27,6 +28,8 @@ export interface StatsSources {
   readonly watch: { stats(): WatchStats; resetCounts(): void };
   /** Undefined without TLS. */
   readonly tls: TlsStats | undefined;
+  /** Undefined without UDP. */
+  readonly datagrams: DatagramCounts | undefined;
   readonly auth: AuthCounts;
   crawler(): CrawlerSettings;
   /** Sweeps in this process. */
