@@ -13,6 +13,10 @@ export function exposures(listeners: readonly Listener[], { authFile, saslFile, 
   } else if (plain.length > 0) {
     lines.push(`${addresses(plain)}: passwords and items cross the network unencrypted; add --tls`);
   }
+  const anybodys = open.filter(({ isEncrypted, isMutual }) => isEncrypted && !isMutual);
+  if (anybodys.length > 0 && !hasPassword) {
+    lines.push(`${addresses(anybodys)}: whoever reaches this address can read, change and delete all items: TLS without a password or client certificates keeps nobody out. Add --tls-verify require, or let a firewall keep others out`);
+  }
   const datagrams = open.filter(({ transport }) => transport === 'udp');
   if (datagrams.length > 0) {
     lines.push(`${addresses(datagrams)}: whoever reaches this UDP address can change and delete all items; there is neither a password nor TLS. Let a firewall keep others out`);

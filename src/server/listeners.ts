@@ -23,6 +23,8 @@ export interface Listener {
   readonly transport: 'tcp' | 'udp' | 'local';
   /** True where clients must speak TLS. */
   readonly isEncrypted: boolean;
+  /** True where clients must have a certificate. */
+  readonly isMutual: boolean;
   /** Undefined for UDP. */
   readonly server: Server | undefined;
 }
@@ -119,6 +121,7 @@ export class Listeners {
       statsAddress: `${isV6 ? 'tcp6' : 'tcp'}:${address}`,
       transport: 'tcp',
       isEncrypted,
+      isMutual: isEncrypted && (security === 'mutual' || this.#config.tls?.verify === 'require'),
       server,
     };
     this.#all.push(listener);
@@ -135,7 +138,7 @@ export class Listeners {
     this.#datagrams = datagrams;
     for (const statsAddress of datagrams.addresses) {
       const id = this.#deps.nextId();
-      this.#all.push({ id, address: statsAddress, statsAddress, transport: 'udp', isEncrypted: false, server: undefined });
+      this.#all.push({ id, address: statsAddress, statsAddress, transport: 'udp', isEncrypted: false, isMutual: false, server: undefined });
     }
   }
 
@@ -144,7 +147,7 @@ export class Listeners {
     const address = `unix:${path}`;
     let listener: Listener | undefined;
     const server = createAcceptor((...socket) => this.#deps.onSocket(listener!, ...socket), this.#readBytes);
-    listener = { id: this.#deps.nextId(), address, statsAddress: address, transport: 'local', isEncrypted: false, server };
+    listener = { id: this.#deps.nextId(), address, statsAddress: address, transport: 'local', isEncrypted: false, isMutual: false, server };
     // Nobody may connect before the mode is what it should be.
     const umask = process.umask(0o777 & ~this.#config.socketMode);
     const bound = listening(server, () => server.listen({ path, backlog: this.#config.backlog }), path);

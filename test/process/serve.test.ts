@@ -2,7 +2,10 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, isAlive, type ServerProcess, within, Workspace } from '../support/process.ts';
+import { pemPath } from '../support/tls-fixtures.ts';
 import { RawClient } from '../wire/raw-client.ts';
+
+const TLS = ['--tls', '--tls-cert', pemPath('server'), '--tls-key', pemPath('server-key')];
 
 let workspace: Workspace;
 
@@ -31,6 +34,20 @@ describe('where it listens', () => {
     await one.set('a', 'x');
     expect(await two.text('a')).toBe('x');
     expect((await one.list('stats conns')).filter((line) => line.endsWith('conn_listening'))).toHaveLength(2);
+  });
+
+  it.each([
+    ['the default', [], undefined],
+    ['an address beyond this machine', ['-l', '0.0.0.0'], 'neither a password nor TLS'],
+    ['such an address with TLS', ['-l', '0.0.0.0', ...TLS], 'keeps nobody out'],
+    ['one with mtls:', ['-l', 'mtls:0.0.0.0', ...TLS, '--tls-ca', pemPath('ca')], undefined],
+    ['one with --tls-verify require', ['-l', '0.0.0.0', ...TLS, '--tls-ca', pemPath('ca'), '--tls-verify', 'require'], undefined],
+  ] as const)('warns at the start of who may come by an address that is not protected: %s', async (_what, args, warning) => {
+    const server = await workspace.serve({ args });
+    expect(await server.stop()).toBe(0);
+    const warnings = server.log.filter(({ msg }) => String(msg).includes('whoever reaches')).map(({ level, msg }) => [level, msg]);
+    const expected = warning === undefined ? [] : [[40, expect.stringMatching(new RegExp(`^0\\.0\\.0\\.0:\\d+: .*${warning}`))]];
+    expect(warnings).toEqual(expected);
   });
 
   it('a unix socket with its mode, alone and gone after the end', async () => {

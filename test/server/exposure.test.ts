@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { exposures } from '../../src/server/exposure.ts';
 import type { Listener } from '../../src/server/listeners.ts';
 
-const listener = (address: string, transport: Listener['transport'] = 'tcp', isEncrypted = false): Listener => ({
+const listener = (address: string, transport: Listener['transport'] = 'tcp', isEncrypted = false, isMutual = false): Listener => ({
   id: 1,
   address,
   statsAddress: address,
   transport,
   isEncrypted,
+  isMutual,
   server: undefined,
 });
 
@@ -25,9 +26,15 @@ describe('what is open to others', () => {
     expect(lines).toEqual([expect.stringMatching(/^0\.0\.0\.0:11211, \[::\]:11211: whoever reaches .*neither a password nor TLS/)]);
   });
 
-  it('is nothing behind TLS', () => {
-    expect(exposures([listener('10.0.0.5:11211', 'tcp', true)], nobody)).toEqual([]);
+  it('is nothing behind TLS with client certificates or a password', () => {
+    expect(exposures([listener('10.0.0.5:11211', 'tcp', true, true)], nobody)).toEqual([]);
+    expect(exposures([listener('10.0.0.5:11211', 'tcp', true, true)], withPassword)).toEqual([]);
     expect(exposures([listener('10.0.0.5:11211', 'tcp', true)], withPassword)).toEqual([]);
+  });
+
+  it('names each address where TLS is all there is: it keeps nobody out', () => {
+    const lines = exposures([listener('10.0.0.5:11211', 'tcp', true), listener('10.0.0.6:11211', 'tcp', true, true), listener('127.0.0.1:11211', 'tcp', true)], nobody);
+    expect(lines).toEqual([expect.stringMatching(/^10\.0\.0\.5:11211: whoever reaches .*TLS without a password or client certificates/)]);
   });
 
   it('warns of passwords without TLS', () => {
