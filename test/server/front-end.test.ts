@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { recordingLogger } from '../cli/recording-logger.ts';
 import { packet, BinaryClient } from '../support/binary-client.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 import { startTestServer, TestClient } from '../support/test-server.ts';
+import { withUmask } from '../support/umask.ts';
 
 const END = 'END\r\n';
 
@@ -200,6 +201,20 @@ describe('idle connections', () => {
     clock.advance(60);
     await idle.end();
     expect(await storing.ask('llo\r\n')).toBe('STORED\r\n');
+  });
+});
+
+describe('the unix socket', () => {
+  it.each(['000', '022', '077'])('is for its owner alone unless told otherwise, whatever the umask: %s', async (mask) => {
+    const socket = join(tempDirectory(), 'socket');
+    await withUmask(Number.parseInt(mask, 8), async () => await startTestServer({ socket }));
+    expect(statSync(socket).mode & 0o777).toBe(0o700);
+  });
+
+  it.each(['000', '077'])('has the mode that it is told, whatever the umask: %s', async (mask) => {
+    const socket = join(tempDirectory(), 'socket');
+    await withUmask(Number.parseInt(mask, 8), async () => await startTestServer({ socket, socketMode: 0o660 }));
+    expect(statSync(socket).mode & 0o777).toBe(0o660);
   });
 });
 
