@@ -10,6 +10,9 @@ import { storeCommand } from './cli/store.ts';
 import { topCommand } from './cli/top.ts';
 import { packageVersion } from './version.ts';
 
+// What we make is for its owner alone: LevelDB opens its files without a mode. What others should read is given one.
+process.umask(0o077);
+
 const status = await runProgram(process.argv.slice(2), {
   commands: [serveCommand(), expireCommand(), backupCommand(), restoreCommand(), storeCommand(), keysCommand(), deleteCommand(), topCommand()],
   rawCommands: [memcachedCommand],

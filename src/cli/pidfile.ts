@@ -1,4 +1,4 @@
-import { chownSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { messageOf, systemCodeOf, TugelaError } from '../errors.ts';
 
 /** Who we are and who else runs. */
@@ -54,7 +54,9 @@ export function writePidfile(path: string, deps: PidfileDeps, owner?: Owner): vo
   try {
     // Never through a file or link that is there already: we may be root in a directory open to all.
     rmSync(temporary, { force: true });
-    writeFileSync(temporary, `${deps.pid}\n`, { flag: 'wx', mode: 0o644 });
+    writeFileSync(temporary, `${deps.pid}\n`, { flag: 'wx' });
+    // Whatever the umask: service scripts of other users read it.
+    chmodSync(temporary, 0o644);
     if (owner !== undefined) chownSync(temporary, owner.uid, owner.gid);
     renameSync(temporary, path);
   } catch (error) {

@@ -1,4 +1,5 @@
-import { accessSync, chownSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, chmodSync, chownSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { messageOf, TugelaError } from '../errors.ts';
 
 /** A user as the system's account file knows it. */
@@ -61,11 +62,15 @@ export function dropPrivileges(account: Account, identity: Identity): void {
   if (account.uid !== 0 && canBecomeRoot(identity)) throw userError(account.name, 'root could be had back');
 }
 
-/** Makes the store's directory for `account` if it is missing. REQUIRES: still root. */
+/**
+ * Makes the store's directory for `account` if it is missing, closed to all others; those above it stay root's, and open
+ * to all. REQUIRES: still root.
+ */
 export function prepareDirectory(directory: string, account: Account): void {
   if (existsSync(directory)) return;
   try {
-    mkdirSync(directory, { recursive: true });
+    makeParents(resolve(directory));
+    mkdirSync(directory, { mode: 0o700 });
     chownSync(directory, account.uid, account.gid);
   } catch (error) {
     throw userError(account.name, `cannot make ${directory}: ${messageOf(error)}`, error);
@@ -79,6 +84,15 @@ export function assertWritable(directory: string, account: Account): void {
   } catch (error) {
     throw userError(account.name, `may not write to ${directory}; give it the directory with chown -R`, error);
   }
+}
+
+/** Makes the directories above one, such that the user we become can pass through them whatever the umask. */
+function makeParents(directory: string): void {
+  const parent = dirname(directory);
+  if (existsSync(parent)) return;
+  makeParents(parent);
+  mkdirSync(parent);
+  chmodSync(parent, 0o755);
 }
 
 function canBecomeRoot(identity: Identity): boolean {

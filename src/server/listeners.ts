@@ -203,6 +203,8 @@ function writePortFile(path: string, listeners: readonly Listener[]): void {
     .join('');
   try {
     writeFileSync(`${path}.lck`, text);
+    // Whatever the umask: it is there for others.
+    chmodSync(`${path}.lck`, 0o644);
     renameSync(`${path}.lck`, path);
   } catch (cause) {
     throw new TugelaError('TUGELA_LISTEN', `Cannot write the ports to ${path}: ${messageOf(cause)}`, { cause });

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
 import { TugelaError } from '../errors.ts';
+import { isOpenToOthers } from '../store/directory.ts';
 import { DiskBudget } from '../upkeep/disk-budget.ts';
 import type { Sweep } from '../upkeep/upkeep.ts';
 import { packageVersion } from '../version.ts';
@@ -105,6 +106,7 @@ async function openAndServe(front: FrontParts, { sweep, mend }: StartDeps): Prom
     },
     'serving',
   );
+  if (await isOpenToOthers(config.file)) logger.warn(`store directory ${resolve(config.file)} is open to every user of this machine`);
   for (const warning of exposures(listeners.all, config)) logger.warn(warning);
   const { passwords, attempts } = credentials;
   clients.serve({ context, watch, auth: passwords === undefined ? undefined : new AuthDialect(passwords, attempts) });

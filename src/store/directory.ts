@@ -81,6 +81,16 @@ async function makeDirectory(directory: string): Promise<void> {
   }
 }
 
+/** True when users of this machine who are neither the directory's owner nor of its group may look into it, as far as known. */
+export async function isOpenToOthers(directory: string): Promise<boolean> {
+  try {
+    return ((await stat(directory)).mode & 0o007) !== 0;
+  } catch {
+    // It only serves a warning, which is not worth a failed start.
+    return false;
+  }
+}
+
 async function isThere(path: string): Promise<boolean> {
   try {
     await stat(path);

@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { assertWritable, dropPrivileges, findAccount, type Identity, prepareDirectory } from '../../src/cli/privileges.ts';
+import { withUmask } from '../support/umask.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
 const ACCOUNT = { name: 'cache', uid: 990, gid: 991 };
@@ -96,10 +97,11 @@ describe('dropPrivileges()', () => {
 describe('prepareDirectory()', () => {
   const own = { name: 'me', uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
 
-  test('makes what is missing', () => {
-    const path = join(temporaryDirectory(), 'a', 'b');
-    prepareDirectory(path, own);
-    expect(existsSync(path)).toBe(true);
+  test.each(['000', '022', '077'])('makes what is missing: closed to others, below directories that they can pass, whatever the umask: %s', async (mask) => {
+    const parent = join(temporaryDirectory(), 'a', 'b');
+    await withUmask(Number.parseInt(mask, 8), async () => await Promise.resolve(prepareDirectory(join(parent, 'c'), own)));
+    const modes = [join(parent, '..'), parent, join(parent, 'c')].map((path) => statSync(path).mode & 0o777);
+    expect(modes).toEqual([0o755, 0o755, 0o700]);
   });
 
   test.runIf(process.getuid?.() === 0)('gives what it made to the user', () => {

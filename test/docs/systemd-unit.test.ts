@@ -6,7 +6,15 @@ import { tempDirectory } from '../support/temp-directory.ts';
 
 const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
 const unit = /```ini\n(\[Unit\]\nDescription=tugela-ts.*?)```/s.exec(operations)?.[1];
+const override = /```ini\n(\[Service\]\nExecStart=\nExecStart=[^\n]* memcached .*?)```/s.exec(operations)?.[1];
 const hasTool = spawnSync('systemd-analyze', ['--version']).error === undefined;
+
+describe("the override of Debian's unit in docs/operations.md", () => {
+  it('keeps the store to its own user', () => {
+    expect(override).toContain('StateDirectory=tugela\nStateDirectoryMode=0700\n');
+    expect(override).toContain('UMask=0077');
+  });
+});
 
 describe('the systemd unit in docs/operations.md', () => {
   it('keeps the store to its own user and the process to what it needs', () => {

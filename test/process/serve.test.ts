@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, isAlive, type ServerProcess, within, Workspace } from '../support/process.ts';
 import { pemPath } from '../support/tls-fixtures.ts';
+import { withUmask } from '../support/umask.ts';
 import { RawClient } from '../wire/raw-client.ts';
 
 const TLS = ['--tls', '--tls-cert', pemPath('server'), '--tls-key', pemPath('server-key')];
@@ -151,6 +152,42 @@ describe('configuration', () => {
       workspace.run(['serve', '--nonsense']),
     ]);
     expect(runs.map(({ code }) => code)).toEqual([2, 2, 2, 2]);
+  });
+});
+
+describe('what other users of the machine may read', () => {
+  it.each(['000', '022', '077'])('is nothing of the store, whatever the umask: %s', async (mask) => {
+    const server = await withUmask(Number.parseInt(mask, 8), async () => await workspace.serve({ directory: 'a/data' }));
+    const client = await RawClient.connect(server.port);
+    await client.set('small', 'x');
+    await client.set('large', 'x'.repeat(1000));
+    expect(await server.stop()).toBe(0);
+    const directory = workspace.path('a/data');
+    expect(modeOf(directory)).toBe('700');
+    const modes = new Map(readdirSync(directory, { recursive: true, encoding: 'utf8' }).map((name) => [name, modeOf(join(directory, name))]));
+    expect(modes.get('values')).toBe('700');
+    modes.delete('values');
+    expect([...modes.keys()]).toEqual(expect.arrayContaining(['CURRENT', 'TUGELA', 'values/000001.values']));
+    expect([...modes].filter(([, mode]) => mode !== '600')).toEqual([]);
+    expect(server.log.filter(({ msg }) => String(msg).includes('open to every user'))).toEqual([]);
+  });
+
+  it.each(['000', '022', '077'])('is the process id and the ports, whatever the umask: %s', async (mask) => {
+    const [pid, ports] = [workspace.path('pid'), workspace.path('ports')];
+    const server = await withUmask(Number.parseInt(mask, 8), async () => await workspace.serve({ args: ['-P', pid], environment: { MEMCACHED_PORT_FILENAME: ports } }));
+    expect([modeOf(pid), modeOf(ports)]).toEqual(['644', '644']);
+    expect(await server.stop()).toBe(0);
+  });
+
+  it('is warned of where the directory of the store was open to them before, and it stays so', async () => {
+    const directory = workspace.path('data');
+    mkdirSync(directory);
+    chmodSync(directory, 0o755);
+    const server = await workspace.serve();
+    expect(await server.stop()).toBe(0);
+    const warnings = server.log.filter(({ msg }) => String(msg).includes('open to every user')).map(({ level, msg }) => [level, msg]);
+    expect(warnings).toEqual([[40, `store directory ${directory} is open to every user of this machine`]]);
+    expect(modeOf(directory)).toBe('755');
   });
 });
 
@@ -339,6 +376,11 @@ describe('logs', () => {
 async function daemonOf(server: ServerProcess, former?: number): Promise<number> {
   const line = await server.until(() => server.log.find(({ name, pid }) => name === 'tugela-expire' && pid !== former), 'a line of the daemon');
   return Number(line['pid']);
+}
+
+/** Permissions of a file, in octal. */
+function modeOf(path: string): string {
+  return (statSync(path).mode & 0o777).toString(8).padStart(3, '0');
 }
 
 /** Names and bytes of all files in a directory. */
