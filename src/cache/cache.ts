@@ -166,7 +166,7 @@ export class Cache extends KeyedItems {
         return 'not_found';
       }
       const made = this.newItem(now, 0, vivify.exptime, Buffer.from(String(vivify.initial), 'latin1'));
-      if (!this.hasQuotaFor(found, made.length)) {
+      if (!this.hasRoomFor(found, made.length)) {
         this.countRefused(key);
         return 'no_memory';
       }
@@ -180,7 +180,7 @@ export class Cache extends KeyedItems {
     if (compareCas !== 0 && !this.hasCas(live, compareCas)) return 'exists';
     const result = addDelta(live.value!, delta, increment);
     if (result === undefined) return 'non_numeric';
-    if (!this.hasQuotaFor(found, result.value.length)) {
+    if (!this.hasRoomFor(found, result.value.length)) {
       this.countRefused(key);
       return 'no_memory';
     }

@@ -56,7 +56,7 @@ export class KeyedItems {
   readonly prefixes: PrefixStats;
   /** Told what commands do; undefined while nobody wants to know, which then costs a command one look. */
   observer: CacheObserver | undefined = undefined;
-  /** Whether there is room for another item of so many bytes; undefined = always. Asked before each store. */
+  /** Whether there is room for another item of so many bytes; undefined = always. Asked before each store, and before an item is made. */
   hasRoom: ((bytes: number) => boolean) | undefined = undefined;
   /**
    * Asked before a store is executed: true = there is no room for so many bytes just now, and `done` is called, within a bounded
@@ -192,8 +192,12 @@ export class KeyedItems {
     return this.hasQuota === undefined ? false : this.#isOverQuota(this.hasQuota, key, bytes, joins);
   }
 
-  /** True when a looked up key may have a value of so many bytes. */
-  hasQuotaFor({ text, old }: Found, length: number): boolean {
+  /**
+   * True when a looked up key may have a value of so many bytes, for commands that bring none: they make an item, or change
+   * a number. The disk is asked where one is made only: a number that changes takes no more of it than a touch.
+   */
+  hasRoomFor({ text, old, live }: Found, length: number): boolean {
+    if (live === undefined && this.hasRoom !== undefined && !this.hasRoom(length)) return false;
     if (this.hasQuota === undefined) return true;
     const growth = old === undefined ? text.length + length : length - old.length;
     return growth <= 0 || this.hasQuota(text, growth);

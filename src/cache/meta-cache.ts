@@ -48,7 +48,7 @@ export class MetaCache {
         cache.counters.get_misses++;
         return 'miss';
       }
-      if (!cache.hasQuotaFor(found, 0)) {
+      if (!cache.hasRoomFor(found, 0)) {
         cache.countRefused(key);
         return 'no_memory';
       }
@@ -165,7 +165,7 @@ export class MetaCache {
         return 'not_found';
       }
       const made = cache.newItem(now, 0, 0, Buffer.from(String(meta.initial), 'latin1'));
-      if (!cache.hasQuotaFor(found, made.length)) {
+      if (!cache.hasRoomFor(found, made.length)) {
         cache.countRefused(key);
         return 'no_memory';
       }
@@ -175,7 +175,7 @@ export class MetaCache {
     if (this.#isOther(live, meta)) return 'exists';
     const result = addDelta(live.value!, meta.delta, increment);
     if (result === undefined) return 'non_numeric';
-    if (!cache.hasQuotaFor(found, result.value.length)) {
+    if (!cache.hasRoomFor(found, result.value.length)) {
       cache.countRefused(key);
       return 'no_memory';
     }

@@ -1,0 +1,105 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { ServeConfig } from '../../src/config.ts';
+import { Opcode, Status } from '../../src/protocol/binary-header.ts';
+import { DiskBudget } from '../../src/upkeep/disk-budget.ts';
+import { arithmetic, BinaryClient } from '../support/binary-client.ts';
+import { bytesUnder } from '../support/bytes-under.ts';
+import { startTestServer } from '../support/test-server.ts';
+import { RawClient } from '../wire/raw-client.ts';
+
+const MIB = 2 ** 20;
+/** Smaller than the command line takes, and so soon full: stores are refused from 10 MiB on. */
+const LIMIT = 40 * MIB;
+const FULL = 'SERVER_ERROR out of memory storing object';
+const VALUE = 'v'.repeat(30_000);
+/** Commands that are on their way at once. */
+const BATCH = 100;
+/** Small items of a flood. */
+const FLOOD = 2000;
+
+async function serve(change: Partial<ServeConfig> = {}) {
+  const started = await startTestServer({ diskLimit: LIMIT, memory: 4, ...change });
+  return { ...started, client: await connected(started.port) };
+}
+
+async function connected(port: number): Promise<RawClient> {
+  const client = await RawClient.connect(port);
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** Keys nearly as long as they may be, so that an item without a value takes room. */
+function keysOf(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${'k'.repeat(230)}${i}`);
+}
+
+/** Sends commands that are answered by a line each, some at a time; gives back the answers. */
+async function askAll(client: RawClient, commands: readonly string[]): Promise<string[]> {
+  const answers: string[] = [];
+  for (let i = 0; i < commands.length; i += BATCH) {
+    const batch = commands.slice(i, i + BATCH);
+    client.send(batch.map((command) => `${command}\r\n`).join(''));
+    for (const _ of batch) answers.push((await client.line()) ?? 'connection ended');
+  }
+  return answers;
+}
+
+/** Stores values until one is refused; gives back how many were stored. */
+async function fillUp(client: RawClient): Promise<number> {
+  for (let i = 0; ; i++) {
+    const answer = await client.set(`fill${i}`, VALUE);
+    if (answer === FULL) return i;
+    expect(answer).toBe('STORED');
+  }
+}
+
+describe('a limit on disk with -M', () => {
+  it.each([
+    ['mg with N', (key: string) => `mg ${key} N0`, 'HD W', 'SERVER_ERROR out of memory'],
+    ['ma with N', (key: string) => `ma ${key} N0 J5`, 'HD', 'SERVER_ERROR out of memory'],
+    ['ms', (key: string) => `ms ${key} 1\r\nx`, 'HD', FULL],
+  ])('refuses the items of a flood of %s', async (_, command, stored, refused) => {
+    const { client, directory } = await serve({ evictions: false });
+    await fillUp(client);
+    const before = await client.stat('curr_items');
+    const answers = await askAll(client, keysOf(FLOOD).map(command));
+    const made = answers.filter((answer) => answer === stored).length;
+    expect(answers.filter((answer) => answer === refused)).toHaveLength(FLOOD - made);
+    // There may have been room left where no large value fitted.
+    expect(made).toBeLessThan(FLOOD / 2);
+    expect(answers.at(-1)).toBe(refused);
+    expect([await client.stat('curr_items'), await client.stat('store_no_memory')]).toEqual([before + made, FLOOD - made + 1]);
+    expect(bytesUnder(directory)).toBeLessThan(new DiskBudget(LIMIT).full + MIB);
+  });
+
+  it('refuses the items of a flood of binary incr with an initial value', async () => {
+    const { client, port } = await serve({ evictions: false });
+    await fillUp(client);
+    const before = await client.stat('curr_items');
+    const binary = await BinaryClient.connect(port);
+    binary.send(...keysOf(FLOOD).map((key) => ({ opcode: Opcode.increment, extras: arithmetic(1, 5, 0), key })));
+    const statuses: number[] = [];
+    for (let i = 0; i < FLOOD; i++) statuses.push((await binary.take()).status);
+    const made = statuses.filter((status) => status === Status.ok).length;
+    expect(statuses.filter((status) => status === Status.outOfMemory)).toHaveLength(FLOOD - made);
+    expect(made).toBeLessThan(FLOOD / 2);
+    expect(statuses.at(-1)).toBe(Status.outOfMemory);
+    expect(await client.stat('curr_items')).toBe(before + made);
+  });
+
+  it('lets commands on what is there go on', async () => {
+    const { client } = await serve({ evictions: false });
+    expect(await client.set('number', '5')).toBe('STORED');
+    await fillUp(client);
+    // Takes what may be left for small items.
+    await askAll(client, keysOf(FLOOD).map((key) => `mg ${key} N0`));
+    expect(await client.ask('mg absent N0')).toBe('SERVER_ERROR out of memory');
+    expect(await client.ask('mg absent')).toBe('EN');
+    expect(await client.ask('mg number N0 t')).toBe('HD t-1');
+    expect(await client.ask('incr number 5')).toBe('10');
+    expect(await client.ask('ma number N0 J5')).toBe('HD');
+    expect(await client.ask('touch number 100')).toBe('TOUCHED');
+    expect(await client.ask('delete fill0')).toBe('DELETED');
+    expect(await client.text('number')).toBe('11');
+  });
+});
