@@ -32,6 +32,8 @@ const MEASURE_SHARE = 0.01;
 export interface EvictorDeps extends GiveUpDeps {
   readonly sketch: ReadSketch;
   readonly budget: DiskBudget;
+  /** Rows that the hand looks at in one step; 256 unless told. */
+  readonly stepRows?: number;
 }
 
 /**
@@ -42,7 +44,8 @@ export interface EvictorDeps extends GiveUpDeps {
  *   and nothing is left to compact. The oldest segment of what is new goes while there is enough of that, else the
  *   oldest of what was kept: two queues as in S3-FIFO, each FIFO with reinsertion (GCLOCK), in units of a segment.
  * - Items in LevelDB's rows: a hand goes over the keys in their order, evicts what was not read since it came by last,
- *   and leaves alone what was stored since this lap began. Where it was, the range is compacted.
+ *   and leaves alone what was stored since this lap began. Where it was, the range is compacted. In a hurry it makes the
+ *   lap begin anew where it is, rather than go on over what is new; at the very limit it evicts what was read as well.
  *
  * Which of the two is asked is decided by what share of the bytes each has. Everything works in steps that each wait
  * for their commit. A restart goes on where it was, but has forgotten what was read.
@@ -63,6 +66,8 @@ export class Evictor {
   /** Bytes of segments that are empty and wait for a sync to be removed. */
   #unsynced = 0;
   #fromRows = 0;
+  /** The hand found nothing to evict when it went last, and no segment was asked since. */
+  #isHandFruitless = false;
   readonly #done: EvictReport = nothingGivenUp();
 
   constructor(deps: EvictorDeps) {
@@ -150,12 +155,16 @@ export class Evictor {
     const rows = this.#rowBytes();
     const segment = this.#nextSegment();
     const areRowsWorthIt = rows > ROWS_SHARE_MIN * (values + rows);
-    if (segment !== undefined && (!areRowsWorthIt || this.#fromValues / values <= this.#fromRows / rows)) {
+    // Where the hand finds nothing for long, its share would never be had, and segments never be asked.
+    const isTurnOfValues = this.#isHandFruitless || this.#fromValues / values <= this.#fromRows / rows;
+    if (segment !== undefined && (!areRowsWorthIt || isTurnOfValues)) {
+      this.#isHandFruitless = false;
       const freed = await this.#evictSegment(segment, report, signal);
       this.#fromValues += freed;
       return freed;
     }
     const freed = await this.#evictRows(report, signal);
+    this.#isHandFruitless = freed === 0;
     this.#fromRows += freed;
     return freed;
   }
@@ -240,24 +249,27 @@ export class Evictor {
   }
 
   async #evictRows(report: EvictReport, signal: AbortSignal): Promise<number> {
-    const { cache, store, sketch } = this.#deps;
+    const { cache, store, sketch, stepRows = STEP_ROWS } = this.#deps;
     const { residency } = cache;
+    // The first lap of all begins now: what was stored before there was a limit may go in it.
+    if (store.state.handCas === 0) store.changeState({ handCas: store.state.cas });
     const from = await store.hand();
     let hand = from;
     let freed = 0;
     let isLapOver = false;
     for (let i = 0; i < STEPS_PER_RANGE && !isLapOver && !signal.aborted; i++) {
-      const { found, next } = await store.scan('', hand, STEP_ROWS);
+      const { found, next } = await store.scan('', hand, stepRows);
       const rows = found.filter(({ item }) => item.place === undefined);
       await residency.withKnown(
         rows.map(({ key }) => key),
         () => {
           const now = cache.now();
+          const keepsRead = this.used < this.budget.full;
           for (const { key } of rows) {
             const item = residency.currentOf(key);
             if (item === undefined || item === null || item.place !== undefined) continue;
             report.scanned++;
-            if (isAlive(item, now, store) && (item.cas > store.state.handCas || sketch.take(residency.hashOf(key)))) {
+            if (isAlive(item, now, store) && (item.cas > store.state.handCas || (sketch.take(residency.hashOf(key)) && keepsRead))) {
               report.kept++;
               continue;
             }
@@ -273,6 +285,8 @@ export class Evictor {
       if (isLapOver) store.changeState({ handCas: store.state.cas });
       await store.committed();
     }
+    // The rest of a long lap may all be new. Writers cannot wait for its end, so what is there by now may go from here on.
+    if (freed === 0 && this.used > this.budget.high) store.changeState({ handCas: store.state.cas });
     if (freed > 0) {
       await store.compactBetween(from, hand);
       await this.measure(true);

@@ -13,6 +13,9 @@ const SEGMENT_BYTES = 16 * 1024;
 /** Large enough for a value segment, and small enough for a row. */
 const LARGE = 1000;
 const SMALL = 100;
+/** Rows of a step of the hand, and of the range that it goes over at a time. */
+const STEP_ROWS = 4;
+const RANGE_ROWS = 64 * STEP_ROWS;
 const NOBODY = new AbortController().signal;
 
 interface Fixture {
@@ -22,13 +25,17 @@ interface Fixture {
 }
 
 /** A cache with almost no RAM tier, whose limit is what it takes plus nothing: something must go whenever it is asked. */
-async function start(budget: Partial<DiskBudget> = {}, directory = tempDirectory()): Promise<Fixture> {
-  const open = await OpenCache.open(directory, 0, new ManualClock(), SEGMENT_BYTES);
+async function start(budget: Partial<DiskBudget> = {}): Promise<Fixture> {
+  return await over(await OpenCache.open(tempDirectory(), 0, new ManualClock(), SEGMENT_BYTES), budget);
+}
+
+/** An evictor that knows nothing but what is on disk. */
+async function over(open: OpenCache, budget: Partial<DiskBudget> = {}): Promise<Fixture> {
   const sketch = new ReadSketch(0);
   open.cache.access.sketch = sketch;
   const evicted: string[] = [];
   const marks: DiskBudget = { limit: 1e9, low: 1, begin: 2, high: 1e9, full: 1e9, segmentBytes: SEGMENT_BYTES, writeBufferBytes: 1, tableBytes: 1, ...budget };
-  const evictor = new Evictor({ cache: open.cache, store: open.store, sketch, budget: marks, onEvicted: ({ key }) => evicted.push(key) });
+  const evictor = new Evictor({ cache: open.cache, store: open.store, sketch, budget: marks, stepRows: STEP_ROWS, onEvicted: ({ key }) => evicted.push(key) });
   await evictor.measure(true);
   return { open, evictor, evicted };
 }
@@ -135,14 +142,12 @@ describe('Evictor on values in segments', () => {
 });
 
 describe('Evictor on items in rows', () => {
-  it('goes over the keys in their order and evicts what was not read', async () => {
+  it('goes over the keys in their order and evicts what was not read, in the first lap of all too', async () => {
     const { open, evictor, evicted } = await start();
-    // What is stored before the first lap begins may go in it.
     await fill(open, 'k', 200, SMALL);
-    open.store.changeState({ handCas: open.store.state.cas });
     await open.get('k007');
-    await evictor.evict(1, NOBODY);
-    expect(evicted).toHaveLength(199);
+    expect(await evictor.evict(1, NOBODY)).toMatchObject({ scanned: 200, evicted: 199, kept: 1 });
+    expect(evicted).toEqual([...evicted].toSorted());
     expect(await present(open, 'k', 200)).toEqual([7]);
     await open.close();
     await checkStore(open.directory);
@@ -151,24 +156,65 @@ describe('Evictor on items in rows', () => {
   it('leaves alone what was stored since the lap began', async () => {
     const { open, evictor, evicted } = await start();
     await fill(open, 'old', 50, SMALL);
-    open.store.changeState({ handCas: open.store.state.cas });
+    const evicting = evictor.evict(1, NOBODY);
     await fill(open, 'new', 50, SMALL);
-    await evictor.evict(1, NOBODY);
+    await evicting;
     expect(evicted).toHaveLength(50);
     expect(await present(open, 'new', 50)).toHaveLength(50);
     await open.close();
   });
 
-  it('goes on where it was after a restart', async () => {
-    const { open } = await start();
-    await fill(open, 'k', 5, SMALL);
-    open.store.moveHand('k002');
-    await open.reopen();
-    expect(await open.store.hand()).toBe('k002');
-    open.store.moveHand(undefined);
-    await open.store.committed();
-    expect(await open.store.hand()).toBeUndefined();
+  it('goes on in its lap over what is new while there is time', async () => {
+    const { open, evictor, evicted } = await start();
+    await fill(open, 'a', 2 * RANGE_ROWS, SMALL);
+    await evictor.evict(1, NOBODY);
+    await fill(open, 'b', 2 * RANGE_ROWS, SMALL);
+    evicted.length = 0;
+    await evictor.evict(1, NOBODY);
+    expect(evicted).toHaveLength(RANGE_ROWS);
+    expect(evicted[0]).toBe('a256');
+    const report = await evictor.evict(1, NOBODY);
+    expect(report).toMatchObject({ kept: 2 * RANGE_ROWS, evicted: RANGE_ROWS });
     await open.close();
+  });
+
+  it('begins a new lap where it is when it has to hurry and all that it finds is new', async () => {
+    const { open, evictor, evicted } = await start({ high: 2 });
+    await fill(open, 'a', RANGE_ROWS, SMALL);
+    const evicting = evictor.evict(1, NOBODY);
+    await fill(open, 'b', 3 * RANGE_ROWS, SMALL);
+    await evicting;
+    evicted.length = 0;
+    const report = await evictor.evict(1, NOBODY);
+    expect(report).toMatchObject({ kept: RANGE_ROWS, evicted: RANGE_ROWS });
+    expect(evicted[0]).toBe(`b${RANGE_ROWS}`);
+    await open.close();
+  });
+
+  it('keeps nothing for having been read once stores are refused', async () => {
+    const { open, evictor, evicted } = await start({ high: 2, full: 2 });
+    await fill(open, 'k', 50, SMALL);
+    await present(open, 'k', 50);
+    expect(await evictor.evict(1, NOBODY)).toMatchObject({ kept: 0, evicted: 50 });
+    expect(evicted).toHaveLength(50);
+    await open.close();
+  });
+
+  it('goes on where it was after a restart', async () => {
+    const { open, evictor, evicted } = await start();
+    await fill(open, 'k', 3 * RANGE_ROWS, SMALL);
+    await evictor.evict(1, NOBODY);
+    expect(evicted).toHaveLength(RANGE_ROWS);
+    await open.reopen();
+    expect(await open.store.hand()).toBe(`k${RANGE_ROWS - 1}`);
+    const again = await over(open);
+    // Behind the hand, and new in its lap.
+    await fill(open, 'a', 10, SMALL);
+    await again.evictor.evict(1, NOBODY);
+    expect(again.evicted).toHaveLength(RANGE_ROWS);
+    expect(again.evicted[0]).toBe(`k${RANGE_ROWS}`);
+    await open.close();
+    await checkStore(open.directory);
   });
 });
 
@@ -177,13 +223,35 @@ describe('Evictor', () => {
     const { open, evictor, evicted } = await start();
     await fill(open, 'large', 60, LARGE);
     await fill(open, 'small', 600, SMALL);
-    open.store.changeState({ handCas: open.store.state.cas });
     for (let i = 0; i < 4; i++) await evictor.evict(1, NOBODY);
     const large = evicted.filter((key) => key.startsWith('large')).length;
     expect(large).toBeGreaterThan(0);
     expect(evicted.length - large).toBeGreaterThan(0);
     await open.close();
     await checkStore(open.directory);
+  });
+
+  it('frees bytes of both kinds when it is asked for the first time, however many rows there are', async () => {
+    const { open, evictor, evicted } = await start();
+    await fill(open, 'values', 100, LARGE);
+    await fill(open, 'small', 6 * RANGE_ROWS, SMALL);
+    const values = open.store.values.bytes;
+    for (let i = 0; i < 2; i++) await evictor.evict(1, NOBODY);
+    expect(values - open.store.values.bytes).toBeGreaterThan(SEGMENT_BYTES / 2);
+    expect(evicted.filter((key) => key.startsWith('small'))).toHaveLength(RANGE_ROWS);
+    await open.close();
+    await checkStore(open.directory);
+  });
+
+  it('takes a segment next when the hand found nothing to evict', async () => {
+    const { open, evictor, evicted } = await start();
+    await fill(open, 'large', 100, LARGE);
+    await fill(open, 'small', 6 * RANGE_ROWS, SMALL);
+    await present(open, 'small', 6 * RANGE_ROWS);
+    await evictor.evict(4 * SEGMENT_BYTES, NOBODY);
+    expect(evicted.filter((key) => key.startsWith('large')).length).toBeGreaterThan(40);
+    expect(evicted.filter((key) => key.startsWith('small'))).toEqual([]);
+    await open.close();
   });
 
   it('begins above one mark and ends at another', async () => {
