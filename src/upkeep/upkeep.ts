@@ -99,8 +99,8 @@ export class Upkeep {
   #isFull = false;
   #timesFull = 0;
   #fullSaidAtMs = Number.NEGATIVE_INFINITY;
-  /** Said once. */
-  #hasEvicted = false;
+  /** Why the server evicts by itself, as far as it was said: each once. */
+  readonly #reasonsSaid = new Set<string>();
 
   constructor(options: UpkeepOptions) {
     this.#options = options;
@@ -350,9 +350,10 @@ export class Upkeep {
   #evict(): void {
     const { evictor, logger } = this.#options;
     if (evictor === undefined || evictor.running || this.#abort.signal.aborted || this.#options.store.failure !== undefined) return;
-    if (!this.#hasEvicted) {
-      this.#hasEvicted = true;
-      logger.info({ bytes: evictor.used, limit: evictor.budget.limit }, 'near the disk limit, evicting what was not read lately');
+    const reason = this.#hasDaemon ? 'the expiry daemon does not keep up' : 'no expiry daemon reports';
+    if (!this.#reasonsSaid.has(reason)) {
+      this.#reasonsSaid.add(reason);
+      logger.info({ bytes: evictor.used, limit: evictor.budget.limit }, `near the disk limit, evicting what was not read lately: ${reason}`);
     }
     this.#track(
       evictor.evict(Number.POSITIVE_INFINITY, this.#abort.signal).then(() => undefined),

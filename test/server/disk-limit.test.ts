@@ -1,9 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ServeConfig } from '../../src/config.ts';
+import type { Logger } from '../../src/log.ts';
 import { Opcode, Status } from '../../src/protocol/binary-header.ts';
 import { DiskBudget } from '../../src/upkeep/disk-budget.ts';
+import { recordingLogger } from '../cli/recording-logger.ts';
 import { arithmetic, BinaryClient } from '../support/binary-client.ts';
 import { bytesUnder } from '../support/bytes-under.ts';
+import { eventually } from '../support/process.ts';
 import { startTestServer } from '../support/test-server.ts';
 import { RawClient } from '../wire/raw-client.ts';
 
@@ -17,8 +20,8 @@ const BATCH = 100;
 /** Small items of a flood. */
 const FLOOD = 2000;
 
-async function serve(change: Partial<ServeConfig> = {}) {
-  const started = await startTestServer({ diskLimit: LIMIT, memory: 4, ...change });
+async function serve(change: Partial<ServeConfig> = {}, logger?: Logger) {
+  const started = await startTestServer({ diskLimit: LIMIT, memory: 4, ...change }, logger === undefined ? {} : { logger });
   return { ...started, client: await connected(started.port) };
 }
 
@@ -51,6 +54,13 @@ async function fillUp(client: RawClient): Promise<number> {
     if (answer === FULL) return i;
     expect(answer).toBe('STORED');
   }
+}
+
+/** Stores more than the limit holds, with evictions, some at a time. */
+async function overfill(client: RawClient): Promise<void> {
+  const commands = Array.from({ length: 600 }, (_, i) => `set k${i} 0 0 ${VALUE.length}\r\n${VALUE}`);
+  expect(new Set(await askAll(client, commands))).toEqual(new Set(['STORED']));
+  await eventually(async () => (await client.stat('evictions')) > 0, 'evictions');
 }
 
 describe('a limit on disk with -M', () => {
@@ -101,5 +111,51 @@ describe('a limit on disk with -M', () => {
     expect(await client.ask('touch number 100')).toBe('TOUCHED');
     expect(await client.ask('delete fill0')).toBe('DELETED');
     expect(await client.text('number')).toBe('11');
+  });
+});
+
+describe('what the log and stats tell of a limit on disk', () => {
+  const NEAR = 'info: near the disk limit, evicting what was not read lately: no expiry daemon reports';
+  const REACHED = 'error: disk limit reached, stores are refused while there is no room';
+
+  it('with -M is once that stores are refused', async () => {
+    const { logger, lines } = recordingLogger();
+    const { client } = await serve({ evictions: false }, logger);
+    await fillUp(client);
+    expect(await client.set('more', VALUE)).toBe(FULL);
+    const stats = await client.stats('storage');
+    expect(stats.get('disk_full')).toBe('1');
+    expect(Number(stats.get('disk_times_full'))).toBeGreaterThanOrEqual(1);
+    expect(lines.filter((line) => line.includes('disk limit'))).toEqual([REACHED]);
+  });
+
+  it('else is once that the server evicts by itself, and why', async () => {
+    const { logger, lines } = recordingLogger();
+    const { client } = await serve({}, logger);
+    await overfill(client);
+    expect(await client.stat('disk_full', 'storage')).toBe(0);
+    expect(lines.filter((line) => line.includes('disk limit'))).toEqual([NEAR]);
+  });
+
+  it('is that the daemon does not keep up where one reports', async () => {
+    const { logger, lines } = recordingLogger();
+    const { client } = await serve({}, logger);
+    expect(await client.ask('expire report sweeps 1')).toBe('OK');
+    await overfill(client);
+    expect(lines.filter((line) => line.includes('disk limit'))).toEqual([NEAR.replace('no expiry daemon reports', 'the expiry daemon does not keep up')]);
+  });
+
+  it('is that a value was refused that is larger than the limit', async () => {
+    const { logger, lines } = recordingLogger();
+    const { client } = await serve({ maxItemSize: 32 * MIB }, logger);
+    const large = 'x'.repeat(11 * MIB);
+    expect(await client.set('large', large)).toBe(FULL);
+    expect(await client.set('large', large)).toBe(FULL);
+    const full = await client.stats('storage');
+    expect([full.get('disk_full'), full.get('disk_times_full')]).toEqual(['1', '1']);
+    expect(await client.set('small', 'x')).toBe('STORED');
+    const after = await client.stats('storage');
+    expect([after.get('disk_full'), after.get('disk_times_full')]).toEqual(['0', '1']);
+    expect(lines.filter((line) => line.includes('disk limit'))).toEqual([REACHED]);
   });
 });
