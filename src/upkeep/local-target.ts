@@ -55,6 +55,7 @@ export class LocalTarget implements SweepTarget {
   readonly #collector: ValueCollector | undefined;
   #reported: ReadonlyMap<string, string> = new Map();
   #reportedAt = 0;
+  #daemonReportedAt = Number.NEGATIVE_INFINITY;
   #entriesDropped = 0;
   #compactedAtMs = Number.NEGATIVE_INFINITY;
   #reaping: Promise<unknown> = Promise.resolve();
@@ -78,6 +79,27 @@ export class LocalTarget implements SweepTarget {
   /** Seconds since it told. */
   get reportAge(): number {
     return Math.max(0, this.#cache.now() - this.#reportedAt);
+  }
+
+  /** Seconds since one told that sweeps again and again; a single sweep may have told something since. */
+  get daemonAge(): number {
+    return Math.max(0, this.#cache.now() - this.#daemonReportedAt);
+  }
+
+  /** The same for a single sweep: what that reports is shown, and does not mean that a daemon is there. */
+  forOneSweep(): SweepTarget {
+    return {
+      state: () => this.state(),
+      due: (limit, after) => this.due(limit, after),
+      keys: (row) => this.keys(row),
+      reap: (seen, rows) => this.reap(seen, rows),
+      list: (query) => this.list(query),
+      remove: (items) => this.remove(items),
+      evict: (bytes) => this.evict(bytes),
+      compact: () => this.compact(),
+      report: async (stats) => this.#show(stats),
+      close: () => this.close(),
+    };
   }
 
   async state(): Promise<IndexState> {
@@ -238,13 +260,18 @@ export class LocalTarget implements SweepTarget {
   }
 
   async report(stats: ReadonlyMap<string, string>): Promise<void> {
-    this.#reported = stats;
-    this.#reportedAt = this.#cache.now();
+    this.#show(stats);
+    this.#daemonReportedAt = this.#reportedAt;
     return Promise.resolve();
   }
 
   async close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #show(stats: ReadonlyMap<string, string>): void {
+    this.#reported = stats;
+    this.#reportedAt = this.#cache.now();
   }
 
   #delete(key: string, item: Item, report: Counts): void {

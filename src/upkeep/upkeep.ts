@@ -147,12 +147,7 @@ export class Upkeep {
   /** Starts a sweep in this process; false when one is under way. */
   startSweep(): boolean {
     if (this.#sweeping || this.#abort.signal.aborted) return false;
-    this.#sweeping = true;
-    this.#sweeps++;
-    this.#track(
-      this.#options.sweep(this.target, this.#abort.signal).finally(() => (this.#sweeping = false)),
-      'sweep failed',
-    );
+    this.#track(this.#runSweep(this.target.forOneSweep()), 'sweep failed');
     return true;
   }
 
@@ -288,8 +283,16 @@ export class Upkeep {
     this.#tendQuotas();
     if (expireEvery > 0 && time >= this.#sweepDue) {
       this.#sweepDue = time + expireEvery * 1000;
-      this.startSweep();
+      // Sweeps that come again and again are as good as a daemon.
+      if (!this.#sweeping) this.#track(this.#runSweep(this.target), 'sweep failed');
     }
+  }
+
+  /** REQUIRES: no sweep is under way. */
+  #runSweep(target: SweepTarget): Promise<void> {
+    this.#sweeping = true;
+    this.#sweeps++;
+    return this.#options.sweep(target, this.#abort.signal).finally(() => (this.#sweeping = false));
   }
 
   #fits(bytes: number): boolean {
@@ -305,13 +308,22 @@ export class Upkeep {
     return emptyBytes >= EMPTY_BYTES_MIN && emptyBytes >= Math.min(EMPTY_BYTES_MAX, values.bytes * EMPTY_SHARE);
   }
 
-  /** Evicts if the limit is near, and no daemon does. */
+  /** Makes room if the limit is near, and no daemon does: what has expired goes first where there is time for that. */
   #tendDisk(): void {
     const { evictor, evicts } = this.#options;
     if (evictor === undefined) return;
     this.#track(evictor.measure(), 'measuring the store failed');
-    if (evicts === false || evictor.running || evictor.excess === 0) return;
-    if (!this.#hasDaemon || evictor.used > evictor.budget.high) this.#evict();
+    if (evicts === false || evictor.excess === 0) return;
+    if (evictor.used > evictor.budget.high) this.#evict();
+    if (!this.#hasDaemon && !this.#sweeping) this.#track(this.#sweepAndEvict(evictor), 'sweep failed');
+  }
+
+  async #sweepAndEvict(evictor: Evictor): Promise<void> {
+    const { cache, store } = this.#options;
+    const oldest = await store.oldestDeadline();
+    const isDue = oldest !== 0 && oldest <= cache.now();
+    if (isDue && !this.#sweeping && !this.#abort.signal.aborted) await this.#runSweep(this.target.forOneSweep());
+    if (evictor.excess > 0) this.#evict();
   }
 
   /** Compacts a range if that pays, the server is calm, and no daemon asks for it. */
@@ -328,7 +340,7 @@ export class Upkeep {
 
   /** A daemon is there, and evicts as it sees fit. */
   get #hasDaemon(): boolean {
-    return this.target.reported.size > 0 && this.target.reportAge <= DAEMON_REPORTS_SECONDS;
+    return this.target.daemonAge <= DAEMON_REPORTS_SECONDS;
   }
 
   /** Counts what prefixes with quotas have, and evicts under them if no daemon does. */

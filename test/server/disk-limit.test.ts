@@ -1,7 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { innerSweep } from '../../daemon/inner-sweep.ts';
 import type { ServeConfig } from '../../src/config.ts';
-import type { Logger } from '../../src/log.ts';
 import { Opcode, Status } from '../../src/protocol/binary-header.ts';
+import type { StartDeps } from '../../src/server/start.ts';
 import { DiskBudget } from '../../src/upkeep/disk-budget.ts';
 import { recordingLogger } from '../cli/recording-logger.ts';
 import { arithmetic, BinaryClient } from '../support/binary-client.ts';
@@ -13,6 +14,9 @@ import { RawClient } from '../wire/raw-client.ts';
 const MIB = 2 ** 20;
 /** Smaller than the command line takes, and so soon full: stores are refused from 10 MiB on. */
 const LIMIT = 40 * MIB;
+const BUDGET = new DiskBudget(LIMIT);
+const NEAR = 'info: near the disk limit, evicting what was not read lately: no expiry daemon reports';
+const REACHED = 'error: disk limit reached, stores are refused while there is no room';
 const FULL = 'SERVER_ERROR out of memory storing object';
 const VALUE = 'v'.repeat(30_000);
 /** Commands that are on their way at once. */
@@ -20,8 +24,8 @@ const BATCH = 100;
 /** Small items of a flood. */
 const FLOOD = 2000;
 
-async function serve(change: Partial<ServeConfig> = {}, logger?: Logger) {
-  const started = await startTestServer({ diskLimit: LIMIT, memory: 4, ...change }, logger === undefined ? {} : { logger });
+async function serve(change: Partial<ServeConfig> = {}, deps: Partial<StartDeps> = {}) {
+  const started = await startTestServer({ diskLimit: LIMIT, memory: 4, ...change }, deps);
   return { ...started, client: await connected(started.port) };
 }
 
@@ -56,10 +60,17 @@ async function fillUp(client: RawClient): Promise<number> {
   }
 }
 
+/** Stores large values of so many bytes together; gives back how many. */
+async function storeBytes(client: RawClient, name: string, bytes: number, exptime: number): Promise<number> {
+  const count = Math.floor(bytes / VALUE.length);
+  const commands = Array.from({ length: count }, (_, i) => `set ${name}${i} 0 ${exptime} ${VALUE.length}\r\n${VALUE}`);
+  expect(new Set(await askAll(client, commands))).toEqual(new Set(['STORED']));
+  return count;
+}
+
 /** Stores more than the limit holds, with evictions, some at a time. */
 async function overfill(client: RawClient): Promise<void> {
-  const commands = Array.from({ length: 600 }, (_, i) => `set k${i} 0 0 ${VALUE.length}\r\n${VALUE}`);
-  expect(new Set(await askAll(client, commands))).toEqual(new Set(['STORED']));
+  await storeBytes(client, 'k', 1.7 * BUDGET.full, 0);
   await eventually(async () => (await client.stat('evictions')) > 0, 'evictions');
 }
 
@@ -79,7 +90,7 @@ describe('a limit on disk with -M', () => {
     expect(made).toBeLessThan(FLOOD / 2);
     expect(answers.at(-1)).toBe(refused);
     expect([await client.stat('curr_items'), await client.stat('store_no_memory')]).toEqual([before + made, FLOOD - made + 1]);
-    expect(bytesUnder(directory)).toBeLessThan(new DiskBudget(LIMIT).full + MIB);
+    expect(bytesUnder(directory)).toBeLessThan(BUDGET.full + MIB);
   });
 
   it('refuses the items of a flood of binary incr with an initial value', async () => {
@@ -114,13 +125,40 @@ describe('a limit on disk with -M', () => {
   });
 });
 
-describe('what the log and stats tell of a limit on disk', () => {
-  const NEAR = 'info: near the disk limit, evicting what was not read lately: no expiry daemon reports';
-  const REACHED = 'error: disk limit reached, stores are refused while there is no room';
+describe('a limit on disk without a daemon', () => {
+  it('has what has expired deleted before anything that is alive is evicted', async () => {
+    const { logger, lines } = recordingLogger();
+    const { client, clock } = await serve({}, { logger, sweep: innerSweep(logger) });
+    // As old as can be: these would be evicted first.
+    expect(await storeBytes(client, 'old', 4 * MIB, 0)).toBeGreaterThan(100);
+    await storeBytes(client, 'dead', 2.5 * MIB, 10);
+    expect(await client.stat('disk_used_bytes', 'storage')).toBeLessThan(BUDGET.begin);
+    clock.advance(60);
+    await storeBytes(client, 'new', 1 * MIB, 0);
+    await eventually(async () => (await client.stat('disk_used_bytes', 'storage')) < BUDGET.low, 'room');
+    const storage = await client.stats('storage');
+    expect([storage.get('sweeps_in_process'), storage.get('evicted_total')]).toEqual(['1', '0']);
+    expect(await client.stat('items_expired_total', 'expire')).toBeGreaterThan(80);
+    expect(await client.ask('mg old0 s')).toBe(`HD s${VALUE.length}`);
+    // That sweep was no daemon.
+    await overfill(client);
+    expect(lines.filter((line) => line.includes('disk limit'))).toEqual([NEAR]);
+  });
 
+  it('evicts where nothing has expired', async () => {
+    const { logger } = recordingLogger();
+    const { client } = await serve({}, { logger, sweep: innerSweep(logger) });
+    await storeBytes(client, 'k', BUDGET.begin + MIB / 2, 1000);
+    await eventually(async () => (await client.stat('disk_used_bytes', 'storage')) < BUDGET.begin, 'room');
+    const storage = await client.stats('storage');
+    expect([storage.get('sweeps_in_process'), Number(storage.get('evicted_total')) > 0]).toEqual(['0', true]);
+  });
+});
+
+describe('what the log and stats tell of a limit on disk', () => {
   it('with -M is once that stores are refused', async () => {
     const { logger, lines } = recordingLogger();
-    const { client } = await serve({ evictions: false }, logger);
+    const { client } = await serve({ evictions: false }, { logger });
     await fillUp(client);
     expect(await client.set('more', VALUE)).toBe(FULL);
     const stats = await client.stats('storage');
@@ -131,7 +169,7 @@ describe('what the log and stats tell of a limit on disk', () => {
 
   it('else is once that the server evicts by itself, and why', async () => {
     const { logger, lines } = recordingLogger();
-    const { client } = await serve({}, logger);
+    const { client } = await serve({}, { logger });
     await overfill(client);
     expect(await client.stat('disk_full', 'storage')).toBe(0);
     expect(lines.filter((line) => line.includes('disk limit'))).toEqual([NEAR]);
@@ -139,7 +177,7 @@ describe('what the log and stats tell of a limit on disk', () => {
 
   it('is that the daemon does not keep up where one reports', async () => {
     const { logger, lines } = recordingLogger();
-    const { client } = await serve({}, logger);
+    const { client } = await serve({}, { logger });
     expect(await client.ask('expire report sweeps 1')).toBe('OK');
     await overfill(client);
     expect(lines.filter((line) => line.includes('disk limit'))).toEqual([NEAR.replace('no expiry daemon reports', 'the expiry daemon does not keep up')]);
@@ -147,7 +185,7 @@ describe('what the log and stats tell of a limit on disk', () => {
 
   it('is that a value was refused that is larger than the limit', async () => {
     const { logger, lines } = recordingLogger();
-    const { client } = await serve({ maxItemSize: 32 * MIB }, logger);
+    const { client } = await serve({ maxItemSize: 32 * MIB }, { logger });
     const large = 'x'.repeat(11 * MIB);
     expect(await client.set('large', large)).toBe(FULL);
     expect(await client.set('large', large)).toBe(FULL);
