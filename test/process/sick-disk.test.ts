@@ -7,8 +7,21 @@ import { RawClient } from '../wire/raw-client.ts';
 
 const REFUSED = 'SERVER_ERROR cannot write to disk';
 const WRITERS = 6;
+/** Bytes of values that lie in LevelDB's rows, and of those in segments. */
+const ROW_BYTES = 200;
 const VALUE_BYTES = 3000;
 const MB = 2 ** 20;
+/** Less than a server has open: nothing more can be. */
+const NO_MORE_FILES = 10;
+/** A server's own limit, to which it is put back. */
+const FILES = 1024;
+
+type IsOver = (refusals: number, stored: number) => boolean;
+
+interface Filled {
+  readonly stored: string[];
+  readonly refusals: string[];
+}
 
 let workspace: Workspace;
 
@@ -18,21 +31,36 @@ beforeEach(() => {
 
 afterEach(() => workspace.close());
 
+/** Stores a key on a connection, the `i`-th of its writer; gives back the reply. */
+type Put = (client: RawClient, key: string, i: number) => Promise<string>;
+
+/** Values in rows and in segments. */
+const putBoth: Put = (client, key, i) => client.set(key, valueOf(key, i % 3 === 0 ? ROW_BYTES : VALUE_BYTES));
+
+function connectWriters(server: ServerProcess): Promise<RawClient[]> {
+  return Promise.all(Array.from({ length: WRITERS }, () => RawClient.connect(server.port)));
+}
+
 /** Sets key after key on several connections until `isOver`; gives back the keys acknowledged and the other replies. */
-async function fill(server: ServerProcess, prefix: string, isOver: (refusals: number, stored: number) => boolean): Promise<{ stored: string[]; refusals: string[] }> {
+async function fill(server: ServerProcess, prefix: string, isOver: IsOver): Promise<Filled> {
+  const writers = await connectWriters(server);
+  const filled = await fillBy(writers, prefix, isOver);
+  for (const writer of writers) writer.close();
+  return filled;
+}
+
+/** The same on connections that are there. */
+async function fillBy(writers: readonly RawClient[], prefix: string, isOver: IsOver, put: Put = putBoth): Promise<Filled> {
   const stored: string[] = [];
   const refusals: string[] = [];
   await Promise.all(
-    Array.from({ length: WRITERS }, async (_, writer) => {
-      const client = await RawClient.connect(server.port);
+    writers.map(async (client, writer) => {
       for (let i = 0; !isOver(refusals.length, stored.length); i++) {
         const key = `${prefix}:${writer}:${i}`;
-        // In rows and in segments.
-        const reply = await client.set(key, valueOf(key, i % 3 === 0 ? 200 : VALUE_BYTES));
+        const reply = await put(client, key, i);
         if (reply === 'STORED') stored.push(key);
         else refusals.push(reply);
       }
-      client.close();
     }),
   );
   return { stored, refusals };
@@ -44,12 +72,16 @@ function valueOf(key: string, length: number): string {
 
 async function expectAll(server: ServerProcess, keys: readonly string[]): Promise<void> {
   const client = await RawClient.connect(server.port);
+  await expectAllOn(client, keys);
+  client.close();
+}
+
+async function expectAllOn(client: RawClient, keys: readonly string[]): Promise<void> {
   for (let i = 0; i < keys.length; i += 100) {
     const found = await client.getMany(...keys.slice(i, i + 100));
     expect(found.map(({ key }) => key)).toEqual(keys.slice(i, i + 100));
     for (const { key, value } of found) expect(value.toString('latin1') === valueOf(key, value.length), key).toBe(true);
   }
-  client.close();
 }
 
 function logged(server: ServerProcess, message: string): number {
@@ -128,20 +160,46 @@ describe.skipIf(!limits)('with prlimit (skipped without)', () => {
     const server = await workspace.serve();
     const client = await RawClient.connect(server.port);
     await client.set('new', 'x');
-    // Less than there are: nothing can be opened.
-    limit(server, 'nofile', 10);
+    limit(server, 'nofile', NO_MORE_FILES);
     const large = stored.find((key) => !key.endsWith(':0')) ?? '';
     for (let i = 0; i < 50; i++) expect(await client.ask(`get ${large}`)).toBe('SERVER_ERROR cannot read from disk');
     expect(await client.text('new')).toBe('x');
     expect(await client.set('newer', 'y')).toBe('STORED');
     expect(logged(server, 'command failed')).toBe(1);
     const waiting = await RawClient.connect(server.port);
-    limit(server, 'nofile', 1024);
+    limit(server, 'nofile', FILES);
     await expectAll(server, stored);
     expect(await client.text('newer')).toBe('y');
     expect(await client.stat('damaged_values', 'storage')).toBe(0);
     // Who came meanwhile is accepted now, or was sent away.
     waiting.close();
+    expect(await server.stop()).toBe(0);
+    await checkStore(workspace.path('data'));
+  });
+
+  const putForMinutes: Put = (client, key) => client.set(key, valueOf(key, VALUE_BYTES), 0, 300);
+  const putRows: Put = (client, key) => client.set(key, valueOf(key, ROW_BYTES));
+  it.each([
+    ['a new segment, for values that live for minutes', putForMinutes],
+    ["LevelDB's next log, when the write buffer is full", putRows],
+  ] as const)('no more open files: what needs %s is refused at once, and all is well when files can be opened', async (_what, put) => {
+    const server = await workspace.serve({ args: ['-m', '2'] });
+    // Nobody can connect later.
+    const writers = await connectWriters(server);
+    const before = await fillBy(writers, 'before', (_, stored) => stored >= 300);
+    limit(server, 'nofile', NO_MORE_FILES);
+    const meanwhile = await fillBy(writers, 'meanwhile', (refusals) => refusals > 100, put);
+    expect(new Set(meanwhile.refusals)).toEqual(new Set([REFUSED]));
+    await server.logged('store cannot be opened anew');
+    await expectAllOn(writers[0]!, [...before.stored, ...meanwhile.stored]);
+    limit(server, 'nofile', FILES);
+    await expectMended(server);
+    const after = await fillBy(writers, 'after', (_, stored) => stored > 100, put);
+    expect(after.refusals).toEqual([]);
+    await expectAll(server, [...before.stored, ...meanwhile.stored, ...after.stored]);
+    expect(logged(server, 'writes are refused until the store can be opened anew; reads go on')).toBe(1);
+    expect(logged(server, 'store cannot be opened anew')).toBe(1);
+    expect(logged(server, 'store opened anew, writes are accepted again')).toBe(1);
     expect(await server.stop()).toBe(0);
     await checkStore(workspace.path('data'));
   });
