@@ -2,12 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Store } from '../../src/store/store.ts';
-import { Findings } from '../../src/tools/findings.ts';
-import { StoreReader } from '../../src/tools/store-reader.ts';
-import { verifyStore } from '../../src/tools/verify-store.ts';
-import { type DiskImage, writeImage } from './disk-image.ts';
+import { checkLoss } from './check-loss.ts';
+import type { DiskImage } from './disk-image.ts';
 import { Random } from './random.ts';
+import type { WriteKind } from './store-writer.ts';
 import { type WriteSpec, type WrittenStore, writeStore } from './written-store.ts';
 
 const SECTOR_BYTES = 512;
@@ -22,6 +20,10 @@ export interface PowerLossPlan {
   readonly spec: WriteSpec;
   /** States to try for each way to lose data; Infinity = LevelDB's log cut off at every byte of its tail. */
   readonly points: number;
+  /** States to try altogether; undefined = as many as that makes. */
+  readonly most?: number | undefined;
+  /** Says when to stop trying; undefined = never. */
+  readonly isOver?: (() => boolean) | undefined;
 }
 
 /** What became of the states that were tried. */
@@ -34,6 +36,9 @@ export interface PowerLossReport {
   cut: number;
   /** Values that were gone with their segments, and answered as misses. */
   lostValues: number;
+  /** How often each kind was written after the last sync, and files that were removed by it or since. */
+  made: ReadonlyMap<WriteKind, number>;
+  removed: readonly string[];
 }
 
 /** What one state of the disk is. */
@@ -43,24 +48,29 @@ interface Loss {
 }
 
 /**
- * Writes a store, loses of what was not forced to disk now this and now that, opens what is left, and compares it with
- * what was written: it must be the store as of one moment, not before the last write that is safe; but for values whose
- * segment lost them, which must be misses.
+ * Writes a store, loses of what was not forced to disk now this and now that, and looks at what is left as `checkLoss` does.
  *
  * @throws Error that names the state, when one is wrong
  */
-export async function losePower({ seed, spec, points }: PowerLossPlan): Promise<PowerLossReport> {
+export async function losePower({ seed, spec, points, most = Number.POSITIVE_INFINITY, isOver = () => false }: PowerLossPlan): Promise<PowerLossReport> {
   const random = new Random(seed);
   const root = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'tugela-test-'));
-  const report: PowerLossReport = { points: 0, earlier: 0, cut: 0, lostValues: 0 };
+  const report: PowerLossReport = { points: 0, earlier: 0, cut: 0, lostValues: 0, made: new Map(), removed: [] };
   try {
     const store = await writeStore(join(root, 'written'), spec, random);
+    report.made = store.made;
+    report.removed = [...store.removed.keys()];
     const losses = lossesOf(store, random, points);
     const work = async (): Promise<void> => {
-      for (let next = losses.next(); next.done !== true; next = losses.next()) {
+      while (report.points < most && !isOver()) {
+        const next = losses.next();
+        if (next.done === true) return;
         const number = report.points++;
         try {
-          await tryLoss(join(root, String(number)), next.value, store, report);
+          const { isEarlier, isCut, lostValues } = await checkLoss(join(root, String(number)), next.value.image, store);
+          if (isEarlier) report.earlier++;
+          if (isCut) report.cut++;
+          report.lostValues += lostValues;
         } catch (cause) {
           throw new Error(`seed ${seed}, state ${number}: ${next.value.what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
         }
@@ -92,7 +102,11 @@ function* lossesOf(store: WrittenStore, random: Random, points: number): Generat
     // Now in one kind of file, now in all.
     const names = [logs, segments, all][i % 3]!;
     const changes: Change[] = names.map((name) => [name, damageOf(random, syncedOf(name), sizeOf(name), !name.endsWith('.log') && !store.synced.has(name))]);
-    yield lossOf(store, changes.map(([name, change]) => `${name} ${change.what}`).join(', '), changes);
+    // What was not forced to disk of a segment has no batch yet where each is forced.
+    if (store.syncsEach && names !== logs) changes.push(...logs.map((name): Change => [name, cutOff(syncedOf(name))]));
+    // Names that were removed may be back: a directory is not forced to disk for that.
+    const back = i % 2 === 0 ? [] : [...store.removed].map(([name, bytes]): Change => [name, Object.assign(() => bytes, { what: 'is back' })]);
+    yield lossOf(store, [...changes, ...back].map(([name, change]) => `${name} ${change.what}`).join(', '), [...changes, ...back]);
   }
 }
 
@@ -123,7 +137,7 @@ function damageOf(random: Random, synced: number, size: number, mayVanish: boole
     case 1:
       return Object.assign((bytes: Buffer) => bytes, { what: 'whole' });
     case 2:
-      return Object.assign((bytes: Buffer) => bytes.subarray(0, at), { what: `cut off at ${at}` });
+      return cutOff(at);
     case 3:
       return Object.assign((bytes: Buffer) => zeros(bytes, at, bytes.length), { what: `zeros from ${at}` });
     default: {
@@ -141,65 +155,11 @@ function damageOf(random: Random, synced: number, size: number, mayVanish: boole
   }
 }
 
+function cutOff(at: number): Damage {
+  return Object.assign((bytes: Buffer) => bytes.subarray(0, at), { what: `cut off at ${at}` });
+}
+
 function zeros(bytes: Buffer, from: number, to: number): Buffer {
   const changed = Buffer.from(bytes);
   return changed.fill(0, from, to);
-}
-
-async function tryLoss(directory: string, { image }: Loss, store: WrittenStore, report: PowerLossReport): Promise<void> {
-  writeImage(image, directory);
-  const found = new Map<string, string | undefined>();
-  let damaged = 0;
-  const opened = await Store.open(directory, {
-    blockCacheBytes: 2 ** 20,
-    syncEveryBatch: false,
-    mustExist: true,
-    onFailed: () => undefined,
-    onDamaged: () => damaged++,
-    onLogCut: ({ aside }) => {
-      if (aside !== undefined) report.cut++;
-    },
-  });
-  try {
-    const keys = [...store.history.keys()];
-    const items = await opened.fetch(keys);
-    for (const [i, key] of keys.entries()) {
-      const item = items[i];
-      const before = damaged;
-      const value = item === undefined ? undefined : await opened.readValue(key, item);
-      if (damaged === before) found.set(key, value?.toString());
-      else if ((store.history.get(key)?.at(-1)?.write ?? 0) <= store.safe) throw new Error(`the value of ${key} is gone, but it was safe`);
-    }
-  } finally {
-    await opened.close();
-  }
-  const moment = momentOf(store, found);
-  if (moment === undefined) throw new Error(`what is left is of no one moment: ${JSON.stringify([...found].map(([key, value]) => [key, value?.slice(0, 20)]))}`);
-  if (moment < store.safe) throw new Error(`it is as of write ${moment}, but ${store.safe} was safe`);
-  if (moment < store.last) report.earlier++;
-  report.lostValues += damaged;
-  await checkWhole(directory);
-  await rm(directory, { recursive: true, force: true });
-}
-
-/** The latest write after which the store held what was found; undefined when there is none. */
-function momentOf({ history, last }: WrittenStore, found: ReadonlyMap<string, string | undefined>): number | undefined {
-  for (let write = last; write >= 0; write--) {
-    const isThen = [...found].every(([key, value]) => history.get(key)?.findLast((state) => state.write <= write)?.value === value);
-    if (isThen) return write;
-  }
-  return undefined;
-}
-
-/** Items, index, segments and counters must agree; but for values that are gone. */
-async function checkWhole(directory: string): Promise<void> {
-  const reader = await StoreReader.open(directory);
-  try {
-    const findings = new Findings(1000);
-    await verifyStore(reader, { findings });
-    const wrong = findings.shown.filter((finding) => !/^item \S+: its value /.test(finding) && !finding.endsWith('does not begin as a segment does'));
-    if (wrong.length > 0) throw new Error(wrong.join('; '));
-  } finally {
-    await reader.close();
-  }
 }

@@ -1,19 +1,11 @@
-import type { Item } from '../../src/item.ts';
 import { Store } from '../../src/store/store.ts';
-import { buildItem } from '../support/build-item.ts';
 import { type DiskImage, readImage } from './disk-image.ts';
+import type { Moment } from './moment.ts';
 import type { Random } from './random.ts';
+import { type KeyState, StoreWriter, type WriteKind } from './store-writer.ts';
 
-const KEYS = 12;
-const INLINE_MOST = 256;
-const OUT_OF_LINE_MOST = 3000;
-const FAR = 4_000_000_000;
-
-/** What a key held after some write; undefined = nothing. */
-export interface KeyState {
-  readonly write: number;
-  readonly value: string | undefined;
-}
+/** Small, so that some are full, rewritten and removed while a few values are stored. */
+const SEGMENT_BYTES = 8 * 1024;
 
 export interface WriteSpec {
   /** Every write is forced to disk before it counts. */
@@ -21,84 +13,55 @@ export interface WriteSpec {
   /** Writes before all is forced to disk, and after it. With `syncsEach` the last of these is the one not acknowledged yet. */
   readonly before: number;
   readonly after: number;
+  /** What the last write is; undefined = anything. */
+  readonly last?: WriteKind;
   /** LevelDB's write buffer; small ones make it change logs. */
   readonly writeBufferBytes: number | undefined;
 }
 
 /** A store as it is written when power is lost, and all that is known of it. */
 export interface WrittenStore {
+  /** Records are on disk before the batch that points to them is written. */
+  readonly syncsEach: boolean;
   /** All that was given to the operating system. */
   readonly written: DiskImage;
   /** What of it was forced to disk: the beginning of each file. */
   readonly synced: DiskImage;
+  /** Files that were removed since they were forced to disk, or right before: their names may be back. */
+  readonly removed: DiskImage;
   /** For each key all it ever held, in order. */
   readonly history: ReadonlyMap<string, readonly KeyState[]>;
+  /** What the store said of itself after each write, from 0 on. */
+  readonly moments: readonly Moment[];
+  /** How often each kind was written after all was forced to disk. */
+  readonly made: ReadonlyMap<WriteKind, number>;
   /** Number of the last write that must not be lost, and of the last one. */
   readonly safe: number;
   readonly last: number;
 }
 
-/** Writes a store of its own in a directory, one write a batch: values in rows and in segments, deletes, touches. */
+/** Writes a store of its own in a directory, one write a batch: as clients do, and upkeep. */
 export async function writeStore(directory: string, spec: WriteSpec, random: Random): Promise<WrittenStore> {
   const store = await Store.open(directory, {
     blockCacheBytes: 2 ** 20,
     syncEveryBatch: spec.syncsEach,
     onFailed: () => undefined,
     writeBufferBytes: spec.writeBufferBytes,
+    segmentBytes: SEGMENT_BYTES,
   });
-  const writer = new Writer(store, random);
+  const writer = await StoreWriter.on(store, random, spec.syncsEach);
   for (let i = 0; i < spec.before; i++) await writer.write();
+  const unsynced = await readImage(directory);
+  // This removes segments that are empty by now.
   if (!spec.syncsEach) await store.sync();
   const synced = await readImage(directory);
   const safe = writer.writes;
-  for (let i = 0; i < spec.after; i++) await writer.write();
+  writer.made.clear();
+  for (let i = 1; i < spec.after; i++) await writer.write();
+  await writer.write(spec.last);
   const written = await readImage(directory);
   await store.close();
-  return { written, synced, history: writer.history, safe, last: writer.writes };
-}
-
-class Writer {
-  readonly history = new Map<string, KeyState[]>();
-  readonly #store: Store;
-  readonly #random: Random;
-  readonly #items = new Map<string, Item>();
-  writes = 0;
-
-  constructor(store: Store, random: Random) {
-    this.#store = store;
-    this.#random = random;
-  }
-
-  async write(): Promise<void> {
-    const random = this.#random;
-    const key = `key ${random.between(0, KEYS - 1)}`;
-    const old = this.#items.get(key);
-    const states = this.history.get(key) ?? [{ write: 0, value: undefined }];
-    this.history.set(key, states);
-    this.writes++;
-    const choice = old === undefined ? 1 : random.next();
-    if (old !== undefined && choice < 0.15) {
-      this.#store.remove(key, old);
-      this.#items.delete(key);
-      states.push({ write: this.writes, value: undefined });
-    } else if (old !== undefined && choice < 0.3) {
-      const touched = { ...old, expiresAt: FAR + this.writes, cas: this.#store.nextCas() };
-      this.#store.restate(key, old, touched);
-      this.#items.set(key, touched);
-      states.push({ write: this.writes, value: states.at(-1)?.value });
-    } else {
-      const value = this.#value(key);
-      const item = buildItem({ value: Buffer.from(value), cas: this.#store.nextCas(), expiresAt: random.chance(0.3) ? FAR : 0 });
-      this.#items.set(key, this.#store.put(key, old, item));
-      states.push({ write: this.writes, value });
-    }
-    await this.#store.committed();
-  }
-
-  /** A value that names its key and write to its end. */
-  #value(key: string): string {
-    const length = this.#random.between(0, this.#random.chance(0.4) ? OUT_OF_LINE_MOST : INLINE_MOST);
-    const mark = `<${key} ${this.writes}>`;
-    return mark.padEnd(Math.max(mark.length, length), mark);
-  }
+  const removed = new Map([...unsynced, ...synced].filter(([name]) => /\.(values|log|ldb)$/.test(name) && !written.has(name)));
+  const { history, moments, made } = writer;
+  return { syncsEach: spec.syncsEach, written, synced, removed, history, moments, made, safe, last: writer.writes };
 }

@@ -5,6 +5,8 @@ export interface SoakOptions {
   /** The soak ends after so many minutes, done or not; what was not done is said. */
   readonly minutes: number;
   readonly crashRounds: number;
+  /** States of the disk after a loss of power that are tried. */
+  readonly powerPoints: number;
   readonly leakMinutes: number;
   /** Requests per second of the leak soak. */
   readonly rate: number;
@@ -21,10 +23,12 @@ export const usage = `Usage: npm run soak -- [options]
 
 Runs real servers on loopback, with their data in temporary directories: rounds of kill -9 under load with a
 comparison of everything after each, the time to start on a large store, and a long mixed load under which memory
-and descriptors must stay flat. Prints its figures; exit status 1 when a promise was broken. Needs Linux.
+and descriptors must stay flat. Besides, stores whose files lose what was not forced to disk, as with power, are
+opened and compared. Prints its figures; exit status 1 when a promise was broken. Needs Linux.
 
   --minutes <n>          end after so many minutes, whatever is left (default 75)
   --crash-rounds <n>     rounds with a kill; 0 = none (default 200)
+  --power-points <n>     states of the disk after a loss of power; 0 = none (default 2000)
   --leak-minutes <n>     minutes of mixed load; 0 = none (default 30)
   --rate <n>             requests per second of that load (default 1500)
   --start-items <a,b>    measure the time to start with so many items; 0 = do not (default 1000000)
@@ -39,6 +43,7 @@ export function parseOptions(args: readonly string[]): SoakOptions | undefined {
   return {
     minutes: positive('minutes', values.minutes),
     crashRounds: wholeNumber('crash-rounds', values['crash-rounds']),
+    powerPoints: wholeNumber('power-points', values['power-points']),
     leakMinutes: notNegative('leak-minutes', values['leak-minutes']),
     rate: positive('rate', values.rate),
     startItems: values['start-items'].split(',').map((text) => wholeNumber('start-items', text)).filter((items) => items > 0),
@@ -53,6 +58,7 @@ function parse(args: readonly string[]) {
       options: {
         minutes: { type: 'string', default: '75' },
         'crash-rounds': { type: 'string', default: '200' },
+        'power-points': { type: 'string', default: '2000' },
         'leak-minutes': { type: 'string', default: '30' },
         rate: { type: 'string', default: '1500' },
         'start-items': { type: 'string', default: '1000000' },

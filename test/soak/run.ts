@@ -1,21 +1,23 @@
 /**
- * `npm run soak`: kills, restarts and a long load on real servers, and what they came to. Needs Linux (/proc).
+ * `npm run soak`: kills, losses of power, restarts and a long load, and what they came to. Needs Linux (/proc).
  * Exit status: 0 = all promises kept, 1 = one was broken, 2 = a command line that makes no sense.
  */
 import { describeEnvironment } from '../bench/environment.ts';
 import { runCrashRounds } from './crash-rounds.ts';
 import { runLeakSoak } from './leak-soak.ts';
 import { parseOptions, type SoakOptions, usage, UsageError } from './options.ts';
+import { runPowerLosses } from './power-losses.ts';
 import { measureStarts } from './start-time.ts';
 
 /** The time that is kept for the leak soak to end in. */
 const LEAK_REST_MS = 60_000;
 
-async function soak({ minutes, crashRounds, leakMinutes, rate, startItems, seed }: SoakOptions): Promise<number> {
+async function soak({ minutes, crashRounds, powerPoints, leakMinutes, rate, startItems, seed }: SoakOptions): Promise<number> {
   const endMs = performance.now() + minutes * 60_000;
   const leakMs = leakMinutes * 60_000;
   const broken: string[] = [];
   if (crashRounds > 0) broken.push(...(await runCrashRounds(crashRounds, seed, endMs - leakMs - LEAK_REST_MS, say)));
+  if (powerPoints > 0) broken.push(...(await runPowerLosses(powerPoints, seed, endMs - leakMs - LEAK_REST_MS, say)));
   for (const items of startItems) {
     if (performance.now() + leakMs + LEAK_REST_MS < endMs) broken.push(...(await measureStarts(items, say)));
     else say(`no time left to measure the start with ${items} items`);
