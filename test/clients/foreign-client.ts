@@ -28,14 +28,20 @@ export function probe([program, ...args]: readonly [string, ...string[]]): strin
   return status === 0 ? stdout.trim() : undefined;
 }
 
+/** Where a client runs, and what is typed into it: nothing unless `input` says otherwise. */
+export interface Surroundings {
+  readonly directory?: string;
+  readonly input?: string;
+}
+
 /** Runs a client's program to its end. */
-export function runClient([program, ...args]: readonly [string, ...string[]], directory?: string): Promise<Said> {
+export function runClient([program, ...args]: readonly [string, ...string[]], { directory, input = '' }: Surroundings = {}): Promise<Said> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: directory,
       // Python keeps compiled modules beside their source otherwise.
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       timeout: PATIENCE_MS,
       killSignal: 'SIGKILL',
     });
@@ -45,6 +51,9 @@ export function runClient([program, ...args]: readonly [string, ...string[]], di
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('latin1')));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('latin1')));
     child.once('error', reject);
+    // It may end without having read it.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
     child.once('close', (code) => {
       running.delete(child);
       resolve({ code: code ?? -1, stdout, stderr });

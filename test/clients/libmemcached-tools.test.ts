@@ -30,7 +30,7 @@ const protocols = [
 describe.skipIf(!isInstalled).each(protocols)("libmemcached's tools, $protocol protocol", ({ protocol, flags }) => {
   /** Runs one of the tools in the directory of the test. */
   function tool(name: string, ...args: string[]): Promise<Said> {
-    return runClient([name, `--servers=127.0.0.1:${server.port}`, ...flags, ...args], workspace.directory);
+    return runClient([name, `--servers=127.0.0.1:${server.port}`, ...flags, ...args], { directory: workspace.directory });
   }
 
   it('memccp stores files, memccat gives them back, memcexist and memcrm see and remove them', async () => {
