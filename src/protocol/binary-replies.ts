@@ -172,10 +172,7 @@ export function statEnd(out: ReplyBuffer, to: ReplyTo): void {
   packetHead(out, to, Status.ok, 0, 0, 0);
 }
 
-/**
- * Appends the statistics of a text reply to `stats`, as packets, and the packet that ends them. Lines but `STAT NAME
- * VALUE` are left out: a text without any, such as `RESET`, becomes the end alone.
- */
+/** Appends the statistics in lines of a text reply to `stats`, as packets. Lines but `STAT NAME VALUE` are left out. */
 export function statPackets(out: ReplyBuffer, to: ReplyTo, text: string): void {
   for (const line of text.split('\r\n')) {
     const [word, name] = line.split(' ', 2);
@@ -183,7 +180,6 @@ export function statPackets(out: ReplyBuffer, to: ReplyTo, text: string): void {
       statPacket(out, to, name, line.slice(word.length + name.length + 2));
     }
   }
-  statEnd(out, to);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SASL_MECHANISMS, type SaslAuthority, type SaslOutcome } from '../auth/sasl.ts';
 import type { Cache } from '../cache/cache.ts';
 import { Hit, type KeyRange, NEEDS_LOAD, NEEDS_ROOM } from '../cache/hit.ts';
@@ -29,6 +30,9 @@ import { type Administration, type Dialect, type Step, UNCOPIED_VALUE_BYTES } fr
 import type { Session } from './session.ts';
 
 const NOTHING = Buffer.alloc(0);
+
+/** Characters of a text with statistics that become packets in one go, and the rest of the line in which they end. */
+const STATS_AT_ONCE = 64 * 1024;
 
 /** The binary protocol (protocol_binary.txt, docs/protocol.md) on the cache. */
 export class BinaryDialect implements Dialect {
@@ -271,16 +275,14 @@ export class BinaryDialect implements Dialect {
     const { words } = request.command;
     // Connections are not told in this dialect, as in memcached.
     const answer = words[0] === 'conns' ? 'ERROR\r\n' : this.#administration.stats(words, session);
-    this.pending = Promise.resolve(answer).then((text) =>
-      packets((out) => {
-        if (text.includes('ERROR')) errorPacket(out, to, Status.notFound);
-        else if (text.startsWith('STAT ')) statPackets(out, to, text);
-        else {
-          if (text.startsWith('PREFIX ') || words[1] === 'dump') statPacket(out, to, 'detailed', text);
-          statEnd(out, to);
-        }
-      }),
-    );
+    this.pending = Promise.resolve(answer).then((text) => {
+      if (text.includes('ERROR')) return packets((out) => errorPacket(out, to, Status.notFound));
+      if (text.startsWith('STAT ')) return statReply(to, text);
+      return packets((out) => {
+        if (text.startsWith('PREFIX ') || words[1] === 'dump') statPacket(out, to, 'detailed', text);
+        statEnd(out, to);
+      });
+    });
     return 'later';
   }
 
@@ -316,6 +318,20 @@ function saslPacket(out: ReplyBuffer, to: ReplyTo, outcome: SaslOutcome): void {
 function refuseWrite(request: BinaryRequest, out: ReplyBuffer): Step {
   errorPacket(out, request, Status.outOfMemory, FailureText.write);
   return 'done';
+}
+
+/** The packets of statistics in text: of many in parts, with a turn of the event loop for others between two. */
+async function statReply(to: ReplyTo, text: string): Promise<Buffer> {
+  const out = new ReplyBuffer();
+  for (let start = 0; start < text.length; ) {
+    if (start > 0) await nextTurn();
+    const cut = text.indexOf('\n', start + STATS_AT_ONCE);
+    const end = cut < 0 ? text.length : cut + 1;
+    statPackets(out, to, text.slice(start, end));
+    start = end;
+  }
+  statEnd(out, to);
+  return out.slice(0, out.length);
 }
 
 function packets(write: (out: ReplyBuffer) => void): Buffer {

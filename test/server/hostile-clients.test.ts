@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { Magic, Opcode } from '../../src/protocol/binary-header.ts';
+import { packet } from '../support/binary-client.ts';
 import { eventually, type ServerProcess, Workspace } from '../support/process.ts';
 import { startTestServer, TestClient } from '../support/test-server.ts';
 
@@ -68,6 +70,67 @@ describe('a command of many keys', () => {
     const written = await statOf(client, '', 'bytes_written');
     expect(read).toBeLessThanOrEqual(Math.ceil(written / BIG) + 1);
     slow.destroy();
+  });
+});
+
+/** How many replies another client gets, which asks one small thing after the other, until something is over. */
+async function repliesBefore(port: number, isOver: () => boolean): Promise<number> {
+  const other = await TestClient.connect(port);
+  let replies = 0;
+  while (!isOver()) {
+    await other.ask('mn\r\n');
+    if (!isOver()) replies++;
+  }
+  return replies;
+}
+
+describe('stats prefixes', () => {
+  /** Asks, and gives back the reply and how many replies of another client came before its first byte. */
+  async function ask(port: number, question: string, end: string): Promise<{ reply: string; before: number }> {
+    const client = await TestClient.connect(port);
+    let hasBegun = false;
+    client.socket.once('data', () => (hasBegun = true));
+    const reply = client.ask(question, end);
+    const before = await repliesBefore(port, () => hasBegun);
+    return { reply: await reply, before };
+  }
+
+  const NAMES = ['limit', 'bytes', 'items', 'counted', 'gets', 'hits', 'sets', 'evictions', 'refused'];
+  const quotas = Array.from({ length: 10_000 }, (_, i) => ({ prefix: `tenant${i}:`, bytes: 2 ** 40 }));
+
+  it('lets others have their turns before it is answered: 10,000 quotas', async () => {
+    const { port } = await startTestServer({ quotas });
+    const { reply, before } = await ask(port, 'stats prefixes\r\n', 'END\r\n');
+    expect(before).toBeGreaterThanOrEqual(10);
+    const lines = reply.split('\r\n');
+    expect(lines).toHaveLength(9 * quotas.length + 4);
+    // In order, and each in whole: nothing is left out where two parts meet.
+    const prefixes = lines.filter((line) => line.includes(':limit ')).map((line) => line.split(':')[1]);
+    expect(prefixes).toEqual(quotas.map(({ prefix }) => prefix).toSorted().map(encodeURIComponent));
+    expect(lines.slice(0, 18).map((line) => line.split(':')[2]?.split(' ')[0])).toEqual([...NAMES, ...NAMES]);
+  });
+
+  it('does so in the binary protocol', async () => {
+    const { port } = await startTestServer({ quotas });
+    const end = packet({ opcode: Opcode.stat, key: '' });
+    end[0] = Magic.reply;
+    const { reply, before } = await ask(port, packet({ opcode: Opcode.stat, key: 'prefixes' }).toString('latin1'), end.toString('latin1'));
+    expect(before).toBeGreaterThanOrEqual(30);
+    expect(reply.split('quota:')).toHaveLength(9 * quotas.length + 1);
+  });
+
+  it('picks the most used of very many prefixes in steps', async () => {
+    const { port } = await startTestServer({ detail: true });
+    const client = await TestClient.connect(port);
+    const count = 40_000;
+    for (let i = 0; i < count; i += 1000) await client.ask(`get ${Array.from({ length: 1000 }, (_, k) => `p${i + k}:x`).join(' ')}\r\n`, 'END\r\n');
+    // Used most: every 32nd, 1250 of them, of which those that come first by name are shown.
+    const used = Array.from({ length: count / 32 }, (_, i) => `p${32 * i}`);
+    await client.ask(`get ${used.map((prefix) => `${prefix}:x`).join(' ')}\r\n`, 'END\r\n');
+    const { reply, before } = await ask(port, 'stats prefixes\r\n', 'END\r\n');
+    expect(before).toBeGreaterThanOrEqual(5);
+    expect(reply).toContain(`STAT prefixes_seen ${count}\r\nSTAT prefixes_shown 1000\r\n`);
+    expect([...reply.matchAll(/^STAT prefix:(\w+):gets 2\r$/gm)].map((match) => match[1])).toEqual(used.toSorted().slice(0, 1000));
   });
 });
 

@@ -21,8 +21,10 @@ export function zeros(...names: string[]): Stat[] {
 /** Pieces of a long reply put together, with a turn of the event loop for others between two. */
 export async function inTurns(pieces: Iterable<string>): Promise<string> {
   let text = '';
+  let isFirst = true;
   for (const piece of pieces) {
-    if (text !== '') await nextTurn();
+    if (!isFirst) await nextTurn();
+    isFirst = false;
     text += piece;
   }
   return text;

@@ -48,7 +48,7 @@ export class Stats {
       case 'cachedump':
         return await cachedump(words, sources);
       case 'prefixes':
-        return listing(prefixStats(sources));
+        return await prefixStats(sources);
       case 'detail':
         return await detailStats(words, sources);
       case 'reset':
