@@ -134,6 +134,25 @@ describe('stats prefixes', () => {
   });
 });
 
+describe('expire delete', () => {
+  it('is answered before it has deleted anything, and others have their turns meanwhile', async () => {
+    const { port } = await startTestServer();
+    const client = await TestClient.connect(port);
+    const count = 5000;
+    await client.ask(`${Array.from({ length: count }, (_, i) => `set k${i} 0 0 1 noreply\r\nx\r\n`).join('')}mn\r\n`, 'MN\r\n');
+    expect(await client.ask('expire delete k\r\n')).toMatch(/^JOB \d+\r\n$/);
+    const seen = new Set<number>();
+    for (let state = ''; state !== 'done'; ) {
+      const job = /^JOB \d+ k (\d+) \d+ (\w+)\r$/m.exec(await client.ask('expire jobs\r\n', 'END\r\n'))!;
+      seen.add(Number(job[1]));
+      state = job[2]!;
+    }
+    expect(Math.max(...seen)).toBe(count);
+    // It goes in steps of 32 items; some pass while a reply is on its way.
+    expect(seen.size).toBeGreaterThan(10);
+  });
+});
+
 describe('a pipeline', () => {
   it('of stats lets others have their turn before it is answered', async () => {
     const { port } = await startTestServer();
