@@ -31,6 +31,9 @@ import type { Session } from './session.ts';
 
 const NOTHING = Buffer.alloc(0);
 
+/** What a text begins with that says why there are no statistics. Names of prefixes and files may have such words too. */
+const IS_ERROR = /^(?:CLIENT_|SERVER_)?ERROR\b/;
+
 /** Characters of a text with statistics that become packets in one go, and the rest of the line in which they end. */
 const STATS_AT_ONCE = 64 * 1024;
 
@@ -276,7 +279,7 @@ export class BinaryDialect implements Dialect {
     // Connections are not told in this dialect, as in memcached.
     const answer = words[0] === 'conns' ? 'ERROR\r\n' : this.#administration.stats(words, session);
     this.pending = Promise.resolve(answer).then((text) => {
-      if (text.includes('ERROR')) return packets((out) => errorPacket(out, to, Status.notFound));
+      if (IS_ERROR.test(text)) return packets((out) => errorPacket(out, to, Status.notFound));
       if (text.startsWith('STAT ')) return statReply(to, text);
       return packets((out) => {
         if (text.startsWith('PREFIX ') || words[1] === 'dump') statPacket(out, to, 'detailed', text);

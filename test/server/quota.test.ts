@@ -200,6 +200,16 @@ describe('stats prefixes', () => {
     expect([after.get('quota:a%3A:gets'), after.get('quota:a%3A:items')]).toEqual(['0', '1']);
   });
 
+  it('tells of a prefix that is called like an error, in the binary protocol too', async () => {
+    const { client, port } = await serve({ 'ERROR:': MUCH }, { detail: true });
+    await client.set('ERROR:1', 'x');
+    for (const key of ['prefixes', 'detail dump']) {
+      const binary = await BinaryClient.connect(port);
+      expect(await binary.ask({ opcode: Opcode.stat, key })).toMatchObject({ status: 0 });
+      binary.socket.destroy();
+    }
+  });
+
   it('tells of what stats detail counts, the most used first, unless listing is forbidden', async () => {
     const { client, port } = await serve({}, { detail: true });
     await client.set('a:1', 'x');
