@@ -9,6 +9,7 @@ const ABOUT = [
   '- floor: the least that must be done. Of a line, finding its LF byte by byte and comparing the command word; of a packet, reading opcode and length; of a reply, a row or a record, copying one that is ready; of a bucket, one division',
   "- naive: what one would write at first: `indexOf(10)`, `toString('latin1')`, `split(' ')`, `Number()`; `readUInt32BE` and the like for packets; a template string or a new buffer for replies; a Map by string for what is in memory",
   '- joined: a request that comes in two reads: the first half is parsed in vain and copied, the second joined to it, and all of it parsed; parsed twice: the same without the copies; whole: in one read, by itself',
+  '- looked at, passed over: what a command whose keys are all sampled costs, and one that is not while sampling is on; off: nobody has asked for hot keys',
 ];
 
 /** The report of the micro benchmarks, in Markdown. */

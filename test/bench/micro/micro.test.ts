@@ -5,6 +5,7 @@ import { measureContests } from './measure.ts';
 import { writeMicroReport } from './micro-report.ts';
 import { parsingGroup } from './parsing.ts';
 import { rememberingGroup } from './remembering.ts';
+import { samplingGroup } from './sampling.ts';
 import { splittingGroup } from './splitting.ts';
 import { bucketGroup, checksumGroup, storingGroup } from './storing.ts';
 import { writingGroup } from './writing.ts';
@@ -32,6 +33,7 @@ describe.each([
   ['checksums', checksumGroup],
   ['buckets', bucketGroup],
   ['remembering', rememberingGroup],
+  ['sampling', samplingGroup],
 ])('the group of %s', (_what, make) => {
   it('has contestants that agree with each other, all in each contest', () => {
     const { contests, contestants, references } = make();
