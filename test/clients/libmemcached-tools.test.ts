@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ServerProcess, Workspace } from '../support/process.ts';
+import { RawClient } from '../wire/raw-client.ts';
 import { probe, runClient, type Said } from './foreign-client.ts';
 
 const isInstalled = probe(['memcstat', '-V']) !== undefined;
@@ -106,4 +107,36 @@ describe.skipIf(!isInstalled)("libmemcached's memcping", () => {
     await server.stop();
     expect((await ping()).code).not.toBe(0);
   });
+});
+
+describe.skipIf(!isInstalled)("libmemcached's memcdump", () => {
+  const dump = (): Promise<Said> => runClient(['memcdump', `--servers=127.0.0.1:${server.port}`]);
+
+  it('lists all keys', async () => {
+    expect(await dump()).toEqual({ code: 0, stdout: '', stderr: '' });
+    const keys = Array.from({ length: 2500 }, (_, i) => `key:${i}`);
+    await store(keys);
+    const { code, stdout, stderr } = await dump();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.trimEnd().split('\n').toSorted()).toEqual(keys.toSorted());
+  });
+
+  it('ends in order where the list is longer than it can be', async () => {
+    const keys = Array.from({ length: 9000 }, (_, i) => `${'k'.repeat(240)}:${i}`);
+    await store(keys);
+    const { code, stdout, stderr } = await dump();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const listed = stdout.trimEnd().split('\n');
+    expect(listed.length).toBeGreaterThan(7500);
+    expect(listed.length).toBeLessThan(keys.length);
+    const stored = new Set(keys);
+    expect(listed.filter((key) => !stored.has(key))).toEqual([]);
+  });
+
+  async function store(keys: readonly string[]): Promise<void> {
+    const client = await RawClient.connect(server.port);
+    client.send(keys.map((key) => `set ${key} 0 0 1 noreply\r\nx\r\n`).join(''));
+    expect(await client.ask('mn')).toBe('MN');
+    client.close();
+  }
 });

@@ -3,6 +3,8 @@ import type { StatsSources } from './stats-sources.ts';
 
 /** Slab class numbers that memcached knows. */
 const SLAB_CLASSES = 64;
+/** Bytes of its pages. */
+const PAGE_BYTES = 2 ** 20;
 
 /** `stats items`. */
 export function itemStats({ cache, store }: StatsSources): Stat[] {
@@ -12,19 +14,34 @@ export function itemStats({ cache, store }: StatsSources): Stat[] {
     ['items:1:number', store.items],
     ['items:1:number_ram', ram.items],
     ['items:1:mem_requested', ram.usedBytes],
+    ['items:1:evicted', cache.counters.evictions],
     ['items:1:evicted_ram', ram.evictions],
+    ['items:1:outofmemory', cache.counters.store_no_memory],
     ['items:1:reclaimed', store.state.expired],
     ['items:1:crawler_reclaimed', store.state.expired],
   ];
 }
 
-/** `stats slabs`: all items in one class, for they are not sorted into slabs here. */
+/**
+ * `stats slabs`: all items in one class, for they are not sorted into slabs here. Chunks and pages are what the items would
+ * fill if all were of their mean size: without these lines tools take the class for an empty one (`memcached-tool display`).
+ */
 export function slabStats({ cache, store }: StatsSources): Stat[] {
   const { counters, residency } = cache;
   const ram = residency.ram.stats();
   if (store.state.totalItems === 0) return [['active_slabs', 0], ['total_malloced', ram.usedBytes]];
+  const { items } = store;
+  const chunkBytes = Math.max(1, Math.ceil(store.bytes / Math.max(1, items)));
+  const perPage = Math.max(1, Math.floor(PAGE_BYTES / chunkBytes));
+  const pages = Math.max(1, Math.ceil(items / perPage));
   return [
-    ['1:used_chunks', store.items],
+    ['1:chunk_size', chunkBytes],
+    ['1:chunks_per_page', perPage],
+    ['1:total_pages', pages],
+    ['1:total_chunks', pages * perPage],
+    ['1:used_chunks', items],
+    ['1:free_chunks', pages * perPage - items],
+    ['1:free_chunks_end', 0],
     ['1:mem_requested', store.bytes],
     ['1:get_hits', counters.get_hits],
     ['1:cmd_set', counters.cmd_set],
