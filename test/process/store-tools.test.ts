@@ -75,6 +75,26 @@ describe('tugela-ts store', () => {
     expect(await store('load', '--socket', 'sock', 'dump')).toMatchObject({ code: 0 });
   });
 
+  it.each([
+    { kind: 'plain', args: [] },
+    { kind: 'gzip', args: ['--gzip'] },
+  ])('loads from stdin into a directory, $kind', async ({ args }) => {
+    await fill();
+    await store('dump', 'data', '-o', 'dump', ...args);
+    await store('dump', 'data', '-o', 'text');
+    const load = workspace.start(['store', 'load', 'copy']);
+    load.child.stdin?.end(readFileSync(workspace.path('dump')));
+    expect(await load.ended).toMatchObject({ code: 0 });
+    expect(load.stdout).toMatch(/^loaded 52\n/);
+    expect((await store('dump', 'copy')).stdout).toBe(readFileSync(workspace.path('text'), 'latin1'));
+    expect(await store('verify', 'copy')).toMatchObject({ code: 0 });
+
+    const cut = workspace.start(['store', 'load', 'other']);
+    cut.child.stdin?.end(readFileSync(workspace.path('dump')).subarray(0, -5));
+    expect(await cut.ended).toMatchObject({ code: 1 });
+    expect(cut.stderr).toMatch(/^tugela-ts: Cannot read dump[^]* truncated/);
+  });
+
   it('finds damage, and repairs it', async () => {
     await fill();
     const values = workspace.path('data/values');
@@ -106,13 +126,40 @@ describe('tugela-ts store', () => {
     expect(await store('verify', 'data')).toMatchObject({ code: 0 });
   });
 
+  it('leaves a directory alone that a server holds, and says which does', async () => {
+    await fill();
+    await store('dump', 'data', '-o', 'before');
+    const server = await workspace.serve();
+    const client = await RawClient.connect(server.port);
+    const held = new RegExp(`^tugela-ts: Cannot open store at data: process ${server.pid} holds it; stop the server first`);
+    for (const [word = '', ...args] of [
+      ['stat'],
+      ['stat', '--json'],
+      ['verify'],
+      ['dump', '-o', 'after'],
+      ['load', 'before', '--merge'],
+      ['repair', '--in-place'],
+      ['repair', '--into', 'new'],
+      ['repair', '--into', 'new', '--from-values'],
+      ['compact'],
+    ]) {
+      const { code, stdout, stderr } = await store(word, 'data', ...args);
+      expect({ word, args, code, stdout, stderr }).toEqual({ word, args, code: 1, stdout: '', stderr: expect.stringMatching(held) });
+      expect(await client.text('key:7')).toBe('value 7');
+    }
+    // Without --merge it is the mistake in the command line that is told.
+    expect(await store('load', 'data', 'before')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/data is not empty; .*--merge/) });
+    expect(readdirSync(workspace.directory).toSorted()).toEqual(['before', 'data']);
+
+    expect(await client.set('key:7', 'another', 7, 1000)).toBe('STORED');
+    expect(await client.set('key:7', 'value 7', 7, 1000)).toBe('STORED');
+    expect(await client.stat('curr_items')).toBe(52);
+    expect(await server.stop()).toBe(0);
+    expect(await store('verify', 'data')).toMatchObject({ code: 0, stdout: expect.stringMatching(/^items 52\n[^]*\nfindings 0\n$/) });
+  });
+
   it('says what is wrong, with the status for it', async () => {
     await fill();
-    const server = await workspace.serve();
-    expect(await store('stat', 'data')).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(new RegExp(`^tugela-ts: Cannot open store at data: process ${server.pid} holds it; stop the server first`)),
-    });
     writeFileSync(workspace.path('file'), 'x');
     expect(await store('verify', 'none')).toMatchObject({ code: 1, stderr: expect.stringMatching(/Cannot open store at none: ENOENT/) });
     expect(await store('verify', '.')).toMatchObject({ code: 1, stderr: expect.stringMatching(/it is not empty and not a tugela-ts store/) });
