@@ -95,7 +95,7 @@ export async function repair(directory: string, into: string | undefined, fromVa
 
 /** Gives back the space of what is dead in a stopped store. */
 export async function compact(directory: string, json: boolean): Promise<void> {
-  await printReport({ ...(await compactStore(directory, () => systemClock.now())) }, undefined, json);
+  await printReport({ ...(await compactStore(directory, () => systemClock.now(), progress('compacting'))) }, undefined, json);
 }
 
 async function dumpOfServer(address: Address, prefix: string, output: OutputChoice): Promise<DumpReader> {

@@ -15,7 +15,7 @@ export class Progress {
   readonly #what: string;
   readonly #total: number | undefined;
   readonly #startedMs = performance.now();
-  #shownMs = 0;
+  #shownMs = Number.NEGATIVE_INFINITY;
   #isShown = false;
 
   /** `total` is how many items are expected; undefined = unknown. */
@@ -27,16 +27,19 @@ export class Progress {
 
   /** Says how much is done, if it is time to say so. */
   show(items: number, bytes: number): void {
+    const seconds = Math.max(0.001, (performance.now() - this.#startedMs) / 1000);
+    const share = this.#total === undefined || this.#total === 0 ? '' : ` (${Math.min(100, Math.floor((items / this.#total) * 100))} %)`;
+    this.tell(`${items} items${share}, ${formatAmount(bytes)}, ${Math.round(items / seconds)} items/s, ${formatAmount(bytes / seconds)}/s`);
+  }
+
+  /** The same where it is not items that are done. */
+  tell(words: string): void {
     if (this.#terminal === undefined) return;
     const nowMs = performance.now();
     if (nowMs - this.#shownMs < INTERVAL_MS) return;
     this.#shownMs = nowMs;
     this.#isShown = true;
-    const seconds = Math.max(0.001, (nowMs - this.#startedMs) / 1000);
-    const share = this.#total === undefined || this.#total === 0 ? '' : ` (${Math.min(100, Math.floor((items / this.#total) * 100))} %)`;
-    this.#terminal.write(
-      `\r\u001B[K${this.#what}: ${items} items${share}, ${formatAmount(bytes)}, ${Math.round(items / seconds)} items/s, ${formatAmount(bytes / seconds)}/s`,
-    );
+    this.#terminal.write(`\r\u001B[K${this.#what}: ${words}`);
   }
 
   /** Wipes the line. */

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCodeOf } from '../errors.ts';
 import { FORMAT_VERSION } from '../store/directory.ts';
 import type { Progress } from './progress.ts';
 import type { StoreReader } from './store-reader.ts';
@@ -135,8 +136,13 @@ function levelStats(table: string): LevelStat[] {
 export async function fileBytes(directory: string): Promise<number> {
   let bytes = 0;
   for (const name of await readdir(directory)) {
-    const info = await stat(join(directory, name));
-    if (info.isFile()) bytes += info.size;
+    try {
+      const info = await stat(join(directory, name));
+      if (info.isFile()) bytes += info.size;
+    } catch (error) {
+      // LevelDB removes files while it compacts.
+      if (systemCodeOf(error) !== 'ENOENT') throw error;
+    }
   }
   return bytes;
 }

@@ -77,8 +77,10 @@ export class Program {
   #change: Promise<void> = Promise.resolve();
   #isOver = false;
 
-  constructor(args: readonly string[], environment: NodeJS.ProcessEnv, directory: string) {
-    const child = spawn(process.execPath, [PROGRAM, ...args], {
+  /** `command` is what takes the arguments; the program itself if absent. */
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv, directory: string, command: readonly [string, ...string[]] = [process.execPath, PROGRAM]) {
+    const [file, ...first] = command;
+    const child = spawn(file, [...first, ...args], {
       cwd: directory,
       env: { ...withoutOurs(process.env), ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -215,6 +217,17 @@ export class Workspace {
   /** Starts any command of the program. */
   start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Program {
     const program = new Program(args, environment, this.directory);
+    this.#programs.push(program);
+    return program;
+  }
+
+  /**
+   * Starts a line of shell commands on a terminal of its own, with `tugela` for the program. What is typed there is its
+   * stdin, what the terminal shows its stdout. Needs `script` of util-linux.
+   */
+  startOnTerminal(line: string): Program {
+    const shell = `tugela() { '${process.execPath}' '${PROGRAM}' "$@"; }; ${line}`;
+    const program = new Program(['-qec', shell, '/dev/null'], { SHELL: '/bin/sh' }, this.directory, ['script']);
     this.#programs.push(program);
     return program;
   }

@@ -15,6 +15,15 @@ it('progress is one line on a terminal, wiped at the end', () => {
   expect(written[0]?.startsWith(WIPE)).toBe(true);
 });
 
+it('progress is told at once, in other words than items too', () => {
+  const written: string[] = [];
+  const progress = new Progress({ isTTY: true, write: (text) => written.push(text) }, 'compacting');
+  progress.tell('2.0 MB on disk');
+  progress.tell('1.0 MB on disk');
+  progress.end();
+  expect(written).toEqual([`${WIPE}compacting: 2.0 MB on disk`, WIPE]);
+});
+
 it('progress is silent elsewhere', () => {
   const progress = new Progress({ write: () => expect.fail('written') }, 'dumping');
   progress.show(1, 1);
