@@ -224,9 +224,9 @@ describe('ValueCollector', () => {
     ['calm', 10, 0.5, 3],
     ['late', 20, 0.5, 6],
     ['busy', 30, 0.9, 9],
-    ['very busy, with more dead than alive', 10_000, 1.1, 1],
-    ['very busy, with a fifth more dead than alive', 10_000, 1.2, 0.25],
-    ['very busy, with two fifths more dead than alive', 10_000, 1.4, 0],
+    ['very busy, with as much dead as alive', 10_000, 1, 1],
+    ['very busy, with a tenth more dead than alive', 10_000, 1.1, 0.25],
+    ['very busy, with three tenths more dead than alive', 10_000, 1.3, 0],
   ])('rests for a share of its work while the server is %s', (_, busyMs, urgency, share) => {
     expect(restShare(busyMs, urgency)).toBe(share);
   });
