@@ -1,3 +1,4 @@
+import type { Bound } from '../bounds.ts';
 import type { ProcessKeeper } from '../process-keeper.ts';
 
 /** An option of a part: numbers, one or a list of them. */
@@ -15,13 +16,6 @@ export interface PartContext {
   readonly directory: string;
   readonly keeper: ProcessKeeper;
   readonly log: (line: string) => void;
-}
-
-/** A figure that must not exceed another. */
-export interface Bound {
-  readonly what: string;
-  readonly measured: number;
-  readonly most: number;
 }
 
 /** What a part came to. */

@@ -6,11 +6,11 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { formatBounds, isMet } from '../bounds.ts';
 import { describeEnvironment } from '../environment.ts';
 import { UsageError } from '../options.ts';
 import { runKept } from '../run-kept.ts';
-import { formatTable } from '../table.ts';
-import type { Bound, Part, PartContext, PartResult } from './part.ts';
+import type { Part, PartContext, PartResult } from './part.ts';
 import { manyDays } from './many-days.ts';
 import { setCost } from './set-cost.ts';
 import { steadyState } from './steady-state.ts';
@@ -78,16 +78,7 @@ async function run(args: readonly string[]): Promise<number> {
 function writeReport({ title }: Part, args: readonly string[], { tables, bounds }: PartResult): string {
   const { command, date, machine, node } = describeEnvironment(args, 'bench:expiry');
   const head = [`- Command: \`${command}\``, `- Date: ${date}`, `- Machine: ${machine}`, `- Node: ${node}`].join('\n');
-  const verdict = formatTable(
-    ['bound', 'measured', 'at most', 'met'],
-    bounds.map((bound) => [bound.what, bound.measured.toFixed(2), String(bound.most), isMet(bound) ? 'yes' : 'NO']),
-  );
-  return [`### ${title}`, head, ...tables, verdict, ''].join('\n\n');
-}
-
-/** A figure that could not be had meets nothing. */
-function isMet({ measured, most }: Bound): boolean {
-  return measured <= most;
+  return [`### ${title}`, head, ...tables, formatBounds(bounds), ''].join('\n\n');
 }
 
 function log(line: string): void {
