@@ -30,6 +30,12 @@ describe('parseOptions()', () => {
     expect(revisionName('HEAD~2')).toBe('tugela@HEAD-2');
   });
 
+  it('takes how large the values of --eviction are', () => {
+    expect(parseOptions(['--eviction'])).toMatchObject({ eviction: true, valueBytes: 1000 });
+    expect(parseOptions(['--eviction', '--value', '100'])?.valueBytes).toBe(100);
+    expect(() => parseOptions(['--eviction', '--value', '0'])).toThrow(UsageError);
+  });
+
   it('has an open load at half of the capacity, or at the rate that is asked for', () => {
     expect(parseOptions([])?.rate).toBeUndefined();
     expect(parseOptions(['--rate', '1500'])?.rate).toBe(1500);

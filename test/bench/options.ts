@@ -20,6 +20,8 @@ export interface BenchOptions {
   readonly eviction: boolean;
   /** Requests of each of its workloads. */
   readonly requests: number;
+  /** Bytes of its values. */
+  readonly valueBytes: number;
   readonly workloads: readonly Workload[];
   /** Names of the servers; undefined = all. */
   readonly servers: readonly string[] | undefined;
@@ -57,6 +59,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     micro,
     eviction: values.eviction === true,
     requests: integer('requests', values.requests, 100_000_000),
+    valueBytes: integer('value', values.value, 1_000_000),
     workloads: chooseWorkloads(values),
     servers: chooseServers(values),
     peers: (values.peer ?? []).map(parsePeer),
@@ -95,6 +98,7 @@ function parse(args: readonly string[]) {
         micro: { type: 'boolean' },
         eviction: { type: 'boolean' },
         requests: { type: 'string', default: '1000000' },
+        value: { type: 'string', default: '1000' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
         connections: { type: 'string', default: '50' },

@@ -19,8 +19,9 @@ What is measured:
   --trace <file>        recorded traffic as well (alone, unless workloads are named); its format is that of
                         test/trace/trace.ts
   --eviction            hit rates of ways to evict from disk, alone: no servers; of the other options only --trace,
-                        --requests (of each workload, default 1000000), --items, --seed, --dir, --json and --markdown
-                        count
+                        --requests (of each workload, default 1000000), --value (bytes, default 1000; up to 256 they
+                        lie in LevelDB's rows, over which a hand goes by thousands: take --items 1000000), --items,
+                        --seed, --dir, --json and --markdown count
   --micro               what pure layers cost alone: no servers; of the other options only --rounds, --seconds,
                         --json, --markdown and --figures count
 

@@ -89,4 +89,20 @@ describe('replay()', () => {
     expect(real.hitRate).toBeGreaterThan(fifo.hitRate + 0.02);
     expect(Math.abs(real.writes - model.writes)).toBeLessThan(0.3);
   });
+
+  it('has the server keep small values, which lie in rows, within the same bound', async () => {
+    const small = zipfWorkload('small', { exponent: 0.99, items: 2000, requests: 10_000, seed: 7, valueBytes: 100, spread: 1 });
+    expect(Math.max(...small.bytes)).toBeLessThanOrEqual(256);
+    const capacity = Math.floor(footprint(small) * 0.5);
+    const store = await StorePolicy.start(tempDirectory(), capacity);
+    const { hitRate, writes } = await replay(store, small);
+    expect(hitRate).toBeGreaterThan(0);
+    expect(writes).toBe(1);
+    const sizes = new Map([...small.key].map((key, i) => [key, itemBytes(small.bytes[i]!)]));
+    let held = 0;
+    for (const [key, bytes] of sizes) if (await store.get(key)) held += bytes;
+    await store.close();
+    expect(held).toBeGreaterThan(0);
+    expect(held).toBeLessThanOrEqual(capacity);
+  });
 });

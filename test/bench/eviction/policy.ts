@@ -1,8 +1,12 @@
 import { RECORD_HEAD_BYTES } from '../../../src/store/item-row.ts';
+import { INLINE_MAX } from '../../../src/store/tuning.ts';
+import { scramble } from '../load/random.ts';
 import { Kind, type Workload } from './workload.ts';
 
 /** Bytes of a key. */
 const KEY_BYTES = 16;
+/** Bytes of a row besides key and value, as src/upkeep/evictor.ts counts. */
+export const ROW_BYTES = 40;
 
 /** A cache of bounded size that decides by itself what goes. */
 export interface Policy {
@@ -23,14 +27,14 @@ export interface Outcome {
   readonly writes: number;
 }
 
-/** The key as the store has it. */
+/** The key as the store has it. Ids are ranks of popularity; rows are evicted in the order of keys, which knows nothing of that. */
 export function keyOf(id: number): string {
-  return `k${String(id).padStart(KEY_BYTES - 1, '0')}`;
+  return `k${String(scramble(id)).padStart(KEY_BYTES - 1, '0')}`;
 }
 
-/** Bytes that an item takes in a segment. All policies count so. */
+/** Bytes that an item takes in a segment or, if it is small, in a row. All policies count so. */
 export function itemBytes(valueBytes: number): number {
-  return valueBytes + KEY_BYTES + RECORD_HEAD_BYTES;
+  return valueBytes + KEY_BYTES + (valueBytes > INLINE_MAX ? RECORD_HEAD_BYTES : ROW_BYTES);
 }
 
 /** Bytes of all items that a workload asks for, each once. */

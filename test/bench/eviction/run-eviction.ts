@@ -15,6 +15,8 @@ export interface EvictionChoice {
   /** Requests of each workload that is made up. */
   readonly requests: number;
   readonly seed: number;
+  /** Bytes of a value, or their median; up to 256 values lie in LevelDB's rows. */
+  readonly valueBytes: number;
   /** Recorded traffic, if there is any. */
   readonly trace: string | undefined;
   /** Where stores are made; undefined = the system's directory for temporary files. */
@@ -32,7 +34,6 @@ interface Measurement {
 }
 
 const SHARES = [0.01, 0.1, 0.3];
-const VALUE_BYTES = 1000;
 
 const itemPolicies: Readonly<Record<string, (capacity: number) => Policy>> = {
   FIFO: (capacity) => new Fifo(capacity),
@@ -74,9 +75,9 @@ export async function runEviction(choice: EvictionChoice, args: readonly string[
   }
 }
 
-function workloadsOf({ items, requests, seed, trace }: EvictionChoice): (() => Workload)[] {
+function workloadsOf({ items, requests, seed, valueBytes, trace }: EvictionChoice): (() => Workload)[] {
   const zipf = (name: string, choice: Partial<ZipfChoice>) => (): Workload =>
-    zipfWorkload(name, { exponent: 0.99, items, requests, seed, valueBytes: VALUE_BYTES, spread: 0, ...choice });
+    zipfWorkload(name, { exponent: 0.99, items, requests, seed, valueBytes, spread: 0, ...choice });
   return [
     zipf('Zipf 0.8', { exponent: 0.8 }),
     zipf('Zipf 0.99', {}),
@@ -104,12 +105,12 @@ async function measure(workload: Workload, share: number, directory: string): Pr
   return outcomes;
 }
 
-function writeReport(measured: readonly Measurement[], environment: Environment, { items, requests }: EvictionChoice): string {
+function writeReport(measured: readonly Measurement[], environment: Environment, { items, requests, valueBytes }: EvictionChoice): string {
   const head = [
     `- Command: \`${environment.command}\``,
     `- Date: ${environment.date}`,
     `- Node: ${environment.node}`,
-    `- ${items} items, ${requests} requests of each workload that is made up, of which the first 40 % are not counted`,
+    `- ${items} items with values of ${valueBytes} bytes, ${requests} requests of each workload that is made up, of which the first 40 % are not counted`,
     '- Size: share of the bytes of all items. Figures: gets that hit, in per cent; ×: bytes written for each byte stored, where some are copied',
     '- tugela: Cache, Store and Evictor of the server on a directory. All others are models',
   ].join('\n');

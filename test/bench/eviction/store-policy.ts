@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Hit } from '../../../src/cache/hit.ts';
 import { ReadSketch } from '../../../src/ram/read-sketch.ts';
+import { RECORD_HEAD_BYTES } from '../../../src/store/item-row.ts';
+import type { Store } from '../../../src/store/store.ts';
 import type { DiskBudget } from '../../../src/upkeep/disk-budget.ts';
 import { Evictor } from '../../../src/upkeep/evictor.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { keyRange, OpenCache } from '../../support/open-cache.ts';
-import { keyOf, type Policy } from './policy.ts';
+import { keyOf, type Policy, ROW_BYTES } from './policy.ts';
 
 const MIB = 2 ** 20;
 /** Hits are the same with any RAM tier; this one saves reads from disk. */
@@ -35,10 +37,10 @@ export class StorePolicy implements Policy {
     const { cache, store } = open;
     const sketch = new ReadSketch(0);
     cache.access.sketch = sketch;
-    this.#evictor = new Evictor({ cache, store, sketch, budget: valuesBudget(capacity, () => this.#evictor.used - store.values.bytes), onEvicted: () => {} });
+    this.#evictor = new Evictor({ cache, store, sketch, budget: itemsBudget(capacity, () => this.#evictor.used - store.values.bytes - rowBytes(store)), onEvicted: () => {} });
   }
 
-  /** `parent` gets a directory that is removed by `close`; `capacity` is for value segments alone. */
+  /** `parent` gets a directory that is removed by `close`; `capacity` is for value segments and for rows with values in them, as `itemBytes` counts these. */
   static async start(parent: string, capacity: number): Promise<StorePolicy> {
     const directory = mkdtempSync(join(parent, 'store-'));
     const open = await OpenCache.open(directory, RAM_BYTES, new ManualClock(), Math.ceil(capacity / SEGMENTS));
@@ -74,8 +76,19 @@ export class StorePolicy implements Policy {
   }
 }
 
-/** Marks for the bytes of values alone: what LevelDB takes, `level`, is added to each. There is never a hurry. */
-function valuesBudget(capacity: number, level: () => number): DiskBudget {
+/** Bytes of the items that lie in rows as a whole. */
+function rowBytes({ state, segments }: Store): number {
+  let bytes = state.bytes;
+  let items = state.items;
+  for (const [, use] of segments.entries()) {
+    bytes -= use.liveBytes - use.liveItems * RECORD_HEAD_BYTES;
+    items -= use.liveItems;
+  }
+  return bytes + items * ROW_BYTES;
+}
+
+/** Marks for the bytes of items alone: what LevelDB takes besides, `level`, is added to each. There is never a hurry. */
+function itemsBudget(capacity: number, level: () => number): DiskBudget {
   const segmentBytes = Math.ceil(capacity / SEGMENTS);
   return {
     limit: Number.MAX_SAFE_INTEGER,

@@ -1,3 +1,4 @@
+import { INLINE_MAX } from '../../../src/store/tuning.ts';
 import { Random, scramble } from '../load/random.ts';
 import { Zipf } from '../load/zipf.ts';
 
@@ -37,8 +38,8 @@ export interface ZipfChoice {
 const WARM_UP = 0.4;
 const SCAN_SHARE = 0.1;
 const DRIFT_SHARE = 0.1;
-/** Values are this large at least, so that all lie in segments, and at most so many times their median. */
-const VALUE_BYTES_MIN = 300;
+/** Values that differ are this large at least and so many times their median at most, and lie where their median does, in rows or in segments. */
+const VALUE_BYTES_MIN = 10;
 const VALUE_BYTES_TIMES = 40;
 
 /** Requests of a Zipf distribution, the same from the same seed. */
@@ -80,5 +81,8 @@ function valueBytes({ valueBytes, spread }: ZipfChoice, key: number): number {
   const u = (scramble(key) + 1) / (2 ** 32 + 1);
   const v = scramble(key ^ 0x5bd1e995) / 2 ** 32;
   const normal = Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
-  return Math.round(Math.min(valueBytes * VALUE_BYTES_TIMES, Math.max(VALUE_BYTES_MIN, valueBytes * Math.exp(spread * normal))));
+  const isInRows = valueBytes <= INLINE_MAX;
+  const least = isInRows ? VALUE_BYTES_MIN : INLINE_MAX + 1;
+  const most = isInRows ? INLINE_MAX : valueBytes * VALUE_BYTES_TIMES;
+  return Math.round(Math.min(most, Math.max(least, valueBytes * Math.exp(spread * normal))));
 }
