@@ -5,6 +5,8 @@ import type { Asker } from './victim.ts';
 export interface Case {
   readonly name: string;
   readonly run: (client: Asker, port: number) => Promise<unknown>;
+  /** True for what may take longer than a command: accepting connections that come all at once. */
+  readonly isUnbound?: true;
 }
 
 const MB = 1_000_000;
@@ -37,19 +39,21 @@ export function largeCases(size: number): Case[] {
 /** The same for the binary protocol: each connection speaks one alone. */
 export function largeBinaryCases(size: number): Case[] {
   const value = Buffer.alloc(size * MB, 'x');
-  // An answer to noop ends with a head without a body.
-  const noop = packet(Opcode.noop, 0, '', 0);
-  const ask = (client: Asker, ...parts: Buffer[]): Promise<string> => client.ask([...parts, noop], `\x81\x0a${'\0'.repeat(PACKET_HEAD - 2)}`);
   return [
-    { name: `binary set of ${size} MB`, run: (c) => ask(c, packet(Opcode.set, 8, 'b', value.length), value) },
-    { name: `binary get of ${size} MB`, run: (c) => ask(c, packet(Opcode.get, 0, 'b', 0)) },
-    { name: `binary append to ${size} MB`, run: (c) => ask(c, packet(Opcode.append, 0, 'b', 1), Buffer.from('x')) },
-    { name: `binary delete of ${size} MB`, run: (c) => ask(c, packet(Opcode.delete, 0, 'b', 0)) },
+    { name: `binary set of ${size} MB`, run: (c) => askPackets(c, packet(Opcode.set, 8, 'b', value.length), value) },
+    { name: `binary get of ${size} MB`, run: (c) => askPackets(c, packet(Opcode.get, 0, 'b', 0)) },
+    { name: `binary append to ${size} MB`, run: (c) => askPackets(c, packet(Opcode.append, 0, 'b', 1), Buffer.from('x')) },
+    { name: `binary delete of ${size} MB`, run: (c) => askPackets(c, packet(Opcode.delete, 0, 'b', 0)) },
   ];
 }
 
+/** Sends packets and a noop behind them, and waits for the answer to that: it ends with a head without a body. */
+export function askPackets(client: Asker, ...parts: Buffer[]): Promise<string> {
+  return client.ask([...parts, packet(Opcode.noop, 0, '', 0)], `\x81\x0a${'\0'.repeat(PACKET_HEAD - 2)}`);
+}
+
 /** A request up to its value, its extras zero. */
-function packet(opcode: number, extrasLength: number, key: string, valueLength: number): Buffer {
+export function packet(opcode: number, extrasLength: number, key: string, valueLength: number): Buffer {
   const head = Buffer.alloc(PACKET_HEAD + extrasLength);
   head[0] = 0x80;
   head[1] = opcode;
