@@ -1,19 +1,10 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import type { Address } from './address.ts';
 import { LinkError, reasonOf } from './link-error.ts';
-
-/** Where a server listens. */
-export type Address =
-  | { readonly host: string; readonly port: number }
-  | { readonly path: string };
-
-/** An address as people write it. */
-export function formatAddress(address: Address): string {
-  if ('path' in address) return address.path;
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
-}
+import { openSocket, UNAUTHENTICATED } from './open-socket.ts';
 
 export interface LineClientLimits {
-  /** Milliseconds until a connection must be made. */
+  /** Milliseconds until a connection must be made, and we be let in. */
   readonly connectTimeoutMs: number;
   /** Milliseconds from a request's turn to its last line. */
   readonly replyTimeoutMs: number;
@@ -74,7 +65,7 @@ export class LineClient {
 
   /**
    * Connects. `onClose` is called once, when the connection ends for whatever reason.
-   * Rejects with `unreachable`, or `aborted` when the signal does.
+   * Rejects as `openSocket` does.
    */
   static async connect(
     address: Address,
@@ -82,32 +73,7 @@ export class LineClient {
     signal: AbortSignal,
     onClose: (error: LinkError) => void = () => undefined,
   ): Promise<LineClient> {
-    if (signal.aborted) throw new LinkError('aborted', 'Given up before connecting');
-    const socket = connect(address);
-    return await new Promise((resolve, reject) => {
-      const settle = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
-        socket.removeAllListeners();
-      };
-      const fail = (error: LinkError): void => {
-        settle();
-        // A socket may still report an error after it was destroyed; nobody waits for it any more.
-        socket.on('error', () => undefined);
-        socket.destroy();
-        reject(error);
-      };
-      const onAbort = (): void => fail(new LinkError('aborted', 'Given up while connecting'));
-      const timer = setTimeout(() => {
-        fail(new LinkError('unreachable', `no connection within ${limits.connectTimeoutMs} ms`));
-      }, limits.connectTimeoutMs);
-      signal.addEventListener('abort', onAbort, { once: true });
-      socket.once('error', (error) => fail(new LinkError('unreachable', reasonOf(error), { cause: error })));
-      socket.once('connect', () => {
-        settle();
-        resolve(new LineClient(socket, limits, onClose));
-      });
-    });
+    return new LineClient(await openSocket(address, { timeoutMs: limits.connectTimeoutMs, signal }), limits, onClose);
   }
 
   /** True once the connection has ended; it never comes back. */
@@ -209,6 +175,7 @@ function errorOf(line: string): LinkError | undefined {
   if (line.startsWith(REFUSAL)) {
     return new LinkError('refused', 'The server does not accept control commands on this connection: connect from its own host (loopback or unix socket), or start it with --control any');
   }
+  if (line === UNAUTHENTICATED) return new LinkError('refused', 'The server asks for a password: give it with --password-file');
   if (line === 'ERROR') {
     return new LinkError('unsupported', 'The server does not know the command: is it tugela-ts?');
   }

@@ -5,7 +5,7 @@
  * - `connection_lost`: the connection ended before the reply did; what was asked may have happened.
  * - `timeout`: the reply did not come in time; the connection was given up.
  * - `bad_reply`: the peer sent something else than the protocol says, or more than is allowed.
- * - `refused`: control commands are not accepted on this connection.
+ * - `refused`: control commands are not accepted on this connection, or we are not let in.
  * - `unsupported`: the peer does not know the command.
  * - `client_error`, `server_error`: the peer's own words are in the message.
  * - `aborted`: the caller gave up.

@@ -3,7 +3,7 @@ import { systemClock } from './clock.ts';
 import { DeletePrinter } from './delete-printer.ts';
 import { previewing } from './disposal.ts';
 import { keyText } from './key-text.ts';
-import { formatAddress, type Address } from './line-client.ts';
+import { formatAddress, type Address } from './address.ts';
 import { reasonOf } from './link-error.ts';
 import type { Link } from './link.ts';
 import { RemoteTarget } from './remote-target.ts';

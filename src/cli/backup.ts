@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Command, Option } from 'commander';
+import { asksForAccess } from '../client/access-options.ts';
 import { addressOf, addServerOptions } from '../client/server-options.ts';
 import { systemCodeOf, TugelaError } from '../errors.ts';
 import { storePrefixOption } from './store-prefix.ts';
@@ -56,6 +57,7 @@ export function restoreCommand(): Command {
   return addServerOptions(command).action(async (file: string, dir: string | undefined, { merge, prefix, json }: RestoreOptions) => {
     const isServer = ['host', 'port', 'socket'].some((name) => command.getOptionValueSource(name) === 'cli');
     if (isServer === (dir !== undefined)) throw new TugelaError('TUGELA_USAGE', 'name a directory, or a server with --host, --port or --socket');
+    if (!isServer && asksForAccess(command)) throw new TugelaError('TUGELA_USAGE', 'a password and TLS are for a running server: name it with --host, --port or --socket');
     if (isServer && merge === true) throw new TugelaError('TUGELA_USAGE', '--merge is for a directory: a running server always keeps what it has');
     const { load } = await import('../tools/commands.ts');
     await load(dir ?? addressOf(command), { file: file === '-' ? undefined : file, merge: merge === true, prefix, json: json === true });

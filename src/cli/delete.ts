@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
-import type { Address, LineClient } from '../../daemon/line-client.ts';
+import type { Address } from '../../daemon/address.ts';
+import type { LineClient } from '../../daemon/line-client.ts';
 import { isTransient } from '../../daemon/link-error.ts';
 import { askJob, beginDelete, type ShownJob } from '../client/jobs.ts';
 import { keyPages } from '../client/key-pages.ts';

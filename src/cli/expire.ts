@@ -1,8 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Address } from '../../daemon/line-client.ts';
+import { readAccess } from '../../daemon/access-files.ts';
+import type { Access, Address } from '../../daemon/address.ts';
 import { runExpire, type ExpireConfig, type Mode, type Source } from '../../daemon/run-expire.ts';
 import type { SweepTarget } from '../../daemon/target.ts';
-import { oneOf, socketPath, text, wholeNumber, type ValueType } from '../config/value-type.ts';
+import { accessOf, addAccessOptions, asksForAccess } from '../client/access-options.ts';
+import { parser } from '../client/parser.ts';
+import { oneOf, socketPath, text, wholeNumber } from '../config/value-type.ts';
 import { createLogger } from '../log.ts';
 import { KEY_MAX_LENGTH } from '../protocol/limits.ts';
 import { PARENT_PIPE_VARIABLE } from './expire-child.ts';
@@ -51,6 +54,7 @@ export function expireCommand(): Command {
     .description('delete expired items from a running server, or from the directory of a stopped one')
     .allowExcessArguments(false);
   for (const option of options()) command.addOption(option);
+  addAccessOptions(command);
   return command.action(async () => {
     const given = command.opts<ExpireOptions>();
     await start(expireConfig(command), given);
@@ -58,6 +62,8 @@ export function expireCommand(): Command {
 }
 
 async function start(config: ExpireConfig, given: ExpireOptions): Promise<void> {
+  // A daemon tries again for ever: what is wrong from the start is told at once.
+  if (config.source.kind === 'server') await readAccess(config.source.address.access ?? {});
   const level = given.verbose === true ? 'debug' : given.logLevel;
   const logger = createLogger({ level, pretty: given.logPretty === true, name: 'tugela-expire' });
   await runExpire(config, {
@@ -121,6 +127,7 @@ function expireConfig(command: Command): ExpireConfig {
     if (other !== undefined) refuse(`${flag} and ${other[1]} exclude each other`);
   };
   isAlone('file', '--file', [['host', '--host'], ['port', '--port'], ['socket', '--socket'], ['wait', '--wait']]);
+  if (isGiven('file') && asksForAccess(command)) refuse('--file excludes passwords and TLS: they are for a running server');
   isAlone('socket', '--socket', [['host', '--host'], ['port', '--port']]);
   isAlone('print', '--print', [['dryRun', '--dry-run'], ['json', '--json']]);
   if (!given.stats && isGiven('statsPort')) refuse('--stats-port and --no-stats exclude each other');
@@ -129,7 +136,7 @@ function expireConfig(command: Command): ExpireConfig {
   if (given.json === true && !once) refuse('--json needs --once: a daemon has no summary');
   if (isGiven('wait') && !once) refuse('--wait needs --once: the daemon waits for ever');
   return {
-    source: sourceOf(given),
+    source: sourceOf(given, accessOf(command)),
     settings: {
       batch: given.batch,
       maxRate: given.maxRate,
@@ -150,20 +157,11 @@ function modeOf(given: ExpireOptions): Mode {
   return given.dryRun === true ? 'report' : 'delete';
 }
 
-function sourceOf(given: ExpireOptions): Source {
+function sourceOf(given: ExpireOptions, access: Access | undefined): Source {
   if (given.file !== undefined) return { kind: 'directory', dir: given.file };
   const address: Address =
-    given.socket === undefined ? { host: given.host, port: given.port } : { path: given.socket };
+    given.socket === undefined ? { host: given.host, port: given.port, access } : { path: given.socket, access };
   return { kind: 'server', address };
-}
-
-/** Lets commander read a value by one of the project's value types. */
-function parser<T>(type: ValueType<T>): (word: string) => T {
-  return (word) => {
-    const parsed = type.parse(word);
-    if (!parsed.ok) throw new InvalidArgumentError(`Allowed is ${type.allowed}.`);
-    return parsed.value;
-  };
 }
 
 /** Decimal numbers with a fraction. Not 0 unless allowed: for an age or an interval it would mean "all" or "always". */

@@ -1,11 +1,12 @@
 import { Command, Option } from 'commander';
-import type { Address } from '../../daemon/line-client.ts';
+import type { Address } from '../../daemon/address.ts';
 import type { ListedItem } from '../../daemon/target.ts';
 import { jsonLine, plainLine, type ShownItem } from '../client/item-lines.ts';
 import { askLiveness, keyPages } from '../client/key-pages.ts';
 import { withClient } from '../client/open-client.ts';
 import { Output } from '../client/output.ts';
-import { addressOf, addServerOptions, parser, prefixOption, refuseTogether } from '../client/server-options.ts';
+import { parser } from '../client/parser.ts';
+import { addressOf, addServerOptions, prefixOption, refuseTogether } from '../client/server-options.ts';
 import { ValueReader } from '../client/value-reader.ts';
 import { wholeNumber } from '../config/value-type.ts';
 

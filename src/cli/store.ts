@@ -1,6 +1,8 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import type { Address } from '../../daemon/line-client.ts';
-import { socketPath, text, type ValueType, wholeNumber } from '../config/value-type.ts';
+import { Command, Option } from 'commander';
+import type { Address } from '../../daemon/address.ts';
+import { accessOf, addAccessOptions, asksForAccess } from '../client/access-options.ts';
+import { parser } from '../client/parser.ts';
+import { socketPath, text, wholeNumber } from '../config/value-type.ts';
 import { TugelaError } from '../errors.ts';
 import { CommandGroup } from './command-group.ts';
 import { storePrefixOption } from './store-prefix.ts';
@@ -131,10 +133,10 @@ function compactCommand(): Command {
 }
 
 function addServerOptions(command: Command): Command {
-  return command
+  return addAccessOptions(command
     .addOption(new Option('-H, --host <host>', 'a running server').default('127.0.0.1').argParser(parser(text('a host name or address'))))
     .addOption(new Option('-P, --port <num>', "the server's port").default(11_211).argParser(parser(wholeNumber(1, 65_535))))
-    .addOption(new Option('--socket <path>', "the server's unix socket, instead of host and port").argParser(parser(socketPath())).conflicts(['host', 'port']));
+    .addOption(new Option('--socket <path>', "the server's unix socket, instead of host and port").argParser(parser(socketPath())).conflicts(['host', 'port'])));
 }
 
 function jsonOption(): Option {
@@ -149,20 +151,15 @@ function namesServer(command: Command): boolean {
 function sourceOf(command: Command, dir: string | undefined, given: ServerOptions): string | Address {
   const isServer = namesServer(command);
   if (isServer && dir !== undefined) throw usage('name a directory or a server, not both');
-  if (isServer) return given.socket === undefined ? { host: given.host, port: given.port } : { path: given.socket };
+  if (isServer) {
+    const access = accessOf(command);
+    return given.socket === undefined ? { host: given.host, port: given.port, access } : { path: given.socket, access };
+  }
+  if (asksForAccess(command)) throw usage('a password and TLS are for a running server: name it with --host, --port or --socket');
   if (dir === undefined) throw usage('name a directory, or a server with --host, --port or --socket');
   return dir;
 }
 
 function usage(problem: string): TugelaError {
   return new TugelaError('TUGELA_USAGE', problem);
-}
-
-/** Lets commander read a value by one of the project's value types. */
-function parser<T>(type: ValueType<T>): (word: string) => T {
-  return (word) => {
-    const parsed = type.parse(word);
-    if (!parsed.ok) throw new InvalidArgumentError(`Allowed is ${type.allowed}.`);
-    return parsed.value;
-  };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type Address, formatAddress, type LineClient } from '../../daemon/line-client.ts';
+import { type Address, formatAddress } from '../../daemon/address.ts';
+import type { LineClient } from '../../daemon/line-client.ts';
 import { describe, openClient, withClient } from '../client/open-client.ts';
 import { addressOf, addServerOptions } from '../client/server-options.ts';
 import { messageOf } from '../errors.ts';

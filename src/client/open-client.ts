@@ -1,4 +1,5 @@
-import { type Address, DEFAULT_LIMITS, formatAddress, LineClient } from '../../daemon/line-client.ts';
+import { type Address, formatAddress } from '../../daemon/address.ts';
+import { DEFAULT_LIMITS, LineClient } from '../../daemon/line-client.ts';
 import { LinkError } from '../../daemon/link-error.ts';
 import { type ErrorCode, TugelaError } from '../errors.ts';
 

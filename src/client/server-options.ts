@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Address } from '../../daemon/line-client.ts';
-import { socketPath, text, type ValueType, wholeNumber } from '../config/value-type.ts';
+import type { Address } from '../../daemon/address.ts';
+import { socketPath, text, wholeNumber } from '../config/value-type.ts';
 import { KEY_MAX_LENGTH } from '../protocol/limits.ts';
+import { accessOf, addAccessOptions } from './access-options.ts';
+import { parser } from './parser.ts';
 
 /** What the options of `addServerOptions` come to. */
 export interface ServerOptions {
@@ -10,22 +12,23 @@ export interface ServerOptions {
   readonly socket?: string;
 }
 
-/** Gives a command the options that say which server it talks to. */
+/** Gives a command the options that say which server it talks to, and how that lets it in. */
 export function addServerOptions(command: Command): Command {
-  return command
+  return addAccessOptions(command
     .addOption(new Option('-H, --host <host>', 'the server').default('127.0.0.1').argParser(parser(text('a host name or address'))))
     .addOption(new Option('-P, --port <num>', "the server's port").default(11_211).argParser(parser(wholeNumber(1, 65_535))))
-    .addOption(new Option('--socket <path>', "the server's unix socket, instead of host and port").argParser(parser(socketPath())));
+    .addOption(new Option('--socket <path>', "the server's unix socket, instead of host and port").argParser(parser(socketPath()))));
 }
 
-/** Where the server listens; ends with a mistake in the command line when that is said twice. */
+/** Where the server listens, and how to get in; ends with a mistake in the command line when that is said twice. */
 export function addressOf(command: Command): Address {
   const { host, port, socket } = command.opts<ServerOptions>();
-  if (socket === undefined) return { host, port };
+  const access = accessOf(command);
+  if (socket === undefined) return { host, port, access };
   for (const name of ['host', 'port']) {
     if (command.getOptionValueSource(name) === 'cli') command.error(`error: --socket and --${name} exclude each other`, { exitCode: 2 });
   }
-  return { path: socket };
+  return { path: socket, access };
 }
 
 /** Ends with a mistake in the command line when more than one of some flags is given. */
@@ -37,15 +40,6 @@ export function refuseTogether(command: Command, ...names: readonly string[]): v
 /** `-p, --prefix`. Keys begin with its bytes in UTF-8. */
 export function prefixOption(description: string): Option {
   return new Option('-p, --prefix <prefix>', description).argParser(parsePrefix);
-}
-
-/** Lets commander read a value by one of the project's value types. */
-export function parser<T>(type: ValueType<T>): (word: string) => T {
-  return (word) => {
-    const parsed = type.parse(word);
-    if (!parsed.ok) throw new InvalidArgumentError(`Allowed is ${type.allowed}.`);
-    return parsed.value;
-  };
 }
 
 function flagName(name: string): string {

@@ -1,12 +1,15 @@
-import { connect, type Socket } from 'node:net';
-import type { Address } from '../../daemon/line-client.ts';
+import type { Socket } from 'node:net';
+import type { Address } from '../../daemon/address.ts';
 import { LinkError, reasonOf } from '../../daemon/link-error.ts';
+import { openSocket } from '../../daemon/open-socket.ts';
 import { VALUE_LENGTH_MAX } from '../protocol/limits.ts';
 
 /** Bytes of values asked for at once; a larger value is asked for alone. */
 const BATCH_BYTES = 2 ** 20;
 /** Values asked for at once. */
 const BATCH_VALUES = 100;
+/** Milliseconds until a connection must be made. */
+const CONNECT_MS = 5000;
 /** Milliseconds without a byte after which the server is given up. */
 const SILENCE_MS = 30_000;
 /** Longest line of a reply: `VA` and a number, or an error. */
@@ -53,14 +56,7 @@ export class ValueReader {
   }
 
   static async connect(address: Address): Promise<ValueReader> {
-    const socket = connect(address);
-    return await new Promise((resolve, reject) => {
-      socket.once('error', (error) => reject(new LinkError('unreachable', reasonOf(error), { cause: error })));
-      socket.once('connect', () => {
-        socket.removeAllListeners('error');
-        resolve(new ValueReader(socket));
-      });
-    });
+    return new ValueReader(await openSocket(address, { timeoutMs: CONNECT_MS }));
   }
 
   /**

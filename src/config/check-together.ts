@@ -100,7 +100,7 @@ function checkExpiryDaemon({ values }: Resolved<ServeOptions>, nameOf: NameOf): 
   const plain = plainAddresses(listen, port, tls);
   if (plain.length === 0) {
     throw usageError(
-      `${mine}: the daemon does not speak TLS; add ${nameOf('socket')}, or ${nameOf('listen')} notls:127.0.0.1 with a port of its own, ${instead}`,
+      `${mine}: the daemon is started without TLS; add ${nameOf('socket')}, or ${nameOf('listen')} notls:127.0.0.1 with a port of its own, ${instead}`,
     );
   }
   if (control === 'local' && plain.every(({ host }) => isElsewhere(host))) {

@@ -1,4 +1,4 @@
-import type { Address } from '../../daemon/line-client.ts';
+import type { Address } from '../../daemon/address.ts';
 import { systemClock } from '../clock.ts';
 import { TugelaError } from '../errors.ts';
 import { formatLines } from './amounts.ts';

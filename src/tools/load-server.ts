@@ -1,4 +1,5 @@
-import type { Address } from '../../daemon/line-client.ts';
+import type { Address } from '../../daemon/address.ts';
+import { UNAUTHENTICATED } from '../../daemon/open-socket.ts';
 import { TugelaError } from '../errors.ts';
 import { BASE64_KEY, STALE } from '../item.ts';
 import { encodeUriText } from '../protocol/uri-key.ts';
@@ -97,7 +98,11 @@ class ServerLoad {
     const [, lines] = await Promise.all([
       this.#link.send(pieces),
       (async () => {
-        for (let line = await this.#link.line(); line !== 'MN'; line = await this.#link.line()) failures.push(line);
+        for (let line = await this.#link.line(); line !== 'MN'; line = await this.#link.line()) {
+          // It will not get as far as the end of the batch.
+          if (line === UNAUTHENTICATED) throw new TugelaError('TUGELA_REFUSED', 'The server asks for a password: give it with --password-file');
+          failures.push(line);
+        }
         return failures;
       })(),
     ]);

@@ -1,4 +1,5 @@
-import type { Address } from '../../daemon/line-client.ts';
+import type { Address } from '../../daemon/address.ts';
+import { UNAUTHENTICATED } from '../../daemon/open-socket.ts';
 import { TugelaError } from '../errors.ts';
 import { encodeUriText } from '../protocol/uri-key.ts';
 import { DUMP_NAME } from './dump-format.ts';
@@ -41,10 +42,11 @@ function assertDump(start: Buffer): void {
   const text = start.toString('latin1', 0, Math.min(start.length, 200));
   if (text.startsWith(DUMP_NAME)) return;
   const line = text.split(/\r?\n/, 1)[0] ?? '';
-  const hint = line.includes('control commands')
-    ? '; connect from its own host (loopback or unix socket), or start it with --control any'
-    : line === 'ERROR' || line.includes('usage')
-      ? '; is it a tugela-ts that knows "expire dump"?'
-      : '';
-  throw new TugelaError('TUGELA_REFUSED', `The server refuses to be dumped: ${line}${hint}`);
+  throw new TugelaError('TUGELA_REFUSED', `The server refuses to be dumped: ${line}${hintFor(line)}`);
+}
+
+function hintFor(line: string): string {
+  if (line.includes('control commands')) return '; connect from its own host (loopback or unix socket), or start it with --control any';
+  if (line === UNAUTHENTICATED) return '; give the password with --password-file';
+  return line === 'ERROR' || line.includes('usage') ? '; is it a tugela-ts that knows "expire dump"?' : '';
 }

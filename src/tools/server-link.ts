@@ -1,5 +1,7 @@
-import { connect, type Socket } from 'node:net';
-import { type Address, formatAddress } from '../../daemon/line-client.ts';
+import type { Socket } from 'node:net';
+import { type Address, formatAddress } from '../../daemon/address.ts';
+import { LinkError } from '../../daemon/link-error.ts';
+import { openSocket } from '../../daemon/open-socket.ts';
 import { messageOf, TugelaError } from '../errors.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -21,18 +23,14 @@ export class ServerLink {
     socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy(new Error(`nothing came for ${IDLE_TIMEOUT_MS / 1000} s`)));
   }
 
-  /** @throws TugelaError TUGELA_CONNECT */
+  /** @throws TugelaError TUGELA_CONNECT; TUGELA_REFUSED when the server does not let us in */
   static async connect(address: Address): Promise<ServerLink> {
-    const socket = connect(address);
-    socket.setNoDelay(true);
     const name = formatAddress(address);
-    await new Promise<void>((resolve, reject) => {
-      socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('no connection in time')));
-      socket.once('connect', resolve);
-      socket.once('error', (error) => reject(new TugelaError('TUGELA_CONNECT', `Cannot reach server at ${name}: ${error.message}`, { cause: error })));
+    const socket = await openSocket(address, { timeoutMs: CONNECT_TIMEOUT_MS }).catch((error: unknown) => {
+      const code = error instanceof LinkError && error.code === 'refused' ? 'TUGELA_REFUSED' : 'TUGELA_CONNECT';
+      throw new TugelaError(code, `Cannot reach server at ${name}: ${messageOf(error)}`, { cause: error });
     });
-    socket.removeAllListeners('error');
-    socket.removeAllListeners('timeout');
+    socket.setNoDelay(true);
     // Whoever reads or writes next is told; an error between the two must not end the process.
     socket.on('error', () => undefined);
     return new ServerLink(socket, name);

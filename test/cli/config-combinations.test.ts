@@ -62,12 +62,12 @@ describe('readServeSettings() refuses together', () => {
     ],
     [
       { withExpire: true, ...TLS },
-      '--with-expire: the daemon does not speak TLS; add --socket, or --listen notls:127.0.0.1 with a port of its own, or use --expire-every instead',
+      '--with-expire: the daemon is started without TLS; add --socket, or --listen notls:127.0.0.1 with a port of its own, or use --expire-every instead',
     ],
     // Which port that will be is known only to the server.
     [
       { withExpire: true, ...TLS, port: '0', listen: ['notls:127.0.0.1'] },
-      '--with-expire: the daemon does not speak TLS; add --socket, or --listen notls:127.0.0.1 with a port of its own, or use --expire-every instead',
+      '--with-expire: the daemon is started without TLS; add --socket, or --listen notls:127.0.0.1 with a port of its own, or use --expire-every instead',
     ],
   ])('%j', (given, message) => {
     expect(() => readServeSettings(given, {})).toThrow(expect.objectContaining({ code: 'TUGELA_USAGE', message }));

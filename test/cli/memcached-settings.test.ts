@@ -243,7 +243,7 @@ describe('tugela-ts memcached refuses', () => {
     ['--with-expire -p 0', '--with-expire: the daemon needs an address; there is none'],
     [
       `--with-expire ${TLS}`,
-      '--with-expire: the daemon does not speak TLS; add -s, or -l notls:127.0.0.1 with a port of its own, or use --expire-every instead',
+      '--with-expire: the daemon is started without TLS; add -s, or -l notls:127.0.0.1 with a port of its own, or use --expire-every instead',
     ],
     ['--ack disk', "--ack: 'disk' is not one of memory, log, sync"],
   ])('%s', (line, message) => {
