@@ -69,6 +69,8 @@ export class Evictor {
   /** The hand found nothing to evict when it went last, and no segment was asked since. */
   #isHandFruitless = false;
   readonly #done: EvictReport = nothingGivenUp();
+  /** What the step that is under way came to so far. */
+  #underWay: EvictReport = nothingGivenUp();
 
   constructor(deps: EvictorDeps) {
     this.#deps = deps;
@@ -85,6 +87,11 @@ export class Evictor {
   /** All since the process started. */
   get done(): Readonly<EvictReport> {
     return this.#done;
+  }
+
+  /** Bytes that the items took which were given up since the process started, those of the step under way included. */
+  get bytesGivenUp(): number {
+    return this.#done.bytes + this.#underWay.bytes;
   }
 
   /** Bytes on disk now. */
@@ -127,8 +134,10 @@ export class Evictor {
       let fruitless = 0;
       do {
         const report = nothingGivenUp();
+        this.#underWay = report;
         const gained = await this.#step(report, signal);
         addReport(total, report);
+        this.#underWay = nothingGivenUp();
         addReport(this.#done, report);
         freed += gained;
         fruitless = gained > 0 ? 0 : fruitless + 1;
@@ -283,8 +292,10 @@ export class Evictor {
       store.moveHand(hand);
       // What is stored from now on is left alone by the next lap.
       if (isLapOver) store.changeState({ handCas: store.state.cas });
-      await store.committed();
+      // In a hurry the next rows are read while these are on their way: writers wait for the end of the range.
+      if (this.used <= this.budget.high || store.pendingBytes > PENDING_BYTES) await store.committed();
     }
+    await store.committed();
     // The rest of a long lap may all be new. Writers cannot wait for its end, so what is there by now may go from here on.
     if (freed === 0 && this.used > this.budget.high) store.changeState({ handCas: store.state.cas });
     if (freed > 0) {

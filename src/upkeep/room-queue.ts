@@ -2,12 +2,17 @@
 const HOLD_MS = 1000;
 /** Milliseconds between two looks whether there is room. */
 const LOOK_MS = 10;
-/** After one was held in vain, so long none is, unless one fits meanwhile: where nothing can be evicted, waiting only keeps clients from their answer. */
+/**
+ * After one was held and nothing was given up meanwhile, so long none is, unless one fits: where nothing can be evicted, waiting
+ * only keeps clients from their answer.
+ */
 const VAIN_MS = 10_000;
 
 interface Held {
   readonly bytes: number;
   readonly untilMs: number;
+  /** What had been given up when it came. */
+  readonly givenUp: number;
   readonly done: () => void;
 }
 
@@ -18,6 +23,7 @@ interface Held {
  */
 export class RoomQueue {
   readonly #fits: (bytes: number) => boolean;
+  readonly #givenUp: () => number;
   readonly #queue: Held[] = [];
   #timer: NodeJS.Timeout | undefined;
   #vainUntilMs = Number.NEGATIVE_INFINITY;
@@ -25,9 +31,10 @@ export class RoomQueue {
   /** Stores that were held since the start. */
   held = 0;
 
-  /** `fits` tells whether so many bytes may be stored now, and has room made if not. */
-  constructor(fits: (bytes: number) => boolean) {
+  /** `fits` tells whether so many bytes may be stored now, and has room made if not; `givenUp` how much was given up for that so far. */
+  constructor(fits: (bytes: number) => boolean, givenUp: () => number) {
     this.#fits = fits;
+    this.#givenUp = givenUp;
   }
 
   /** Stores that are held now. */
@@ -47,7 +54,7 @@ export class RoomQueue {
     }
     const nowMs = performance.now();
     if (this.#stopped || nowMs < this.#vainUntilMs) return false;
-    this.#queue.push({ bytes, untilMs: nowMs + HOLD_MS, done });
+    this.#queue.push({ bytes, untilMs: nowMs + HOLD_MS, givenUp: this.#givenUp(), done });
     this.held++;
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
     return true;
@@ -62,10 +69,11 @@ export class RoomQueue {
   #look(): void {
     const nowMs = performance.now();
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
-      const isVain = nowMs >= first.untilMs;
+      const isOver = nowMs >= first.untilMs;
       // What was let go before has stored by now, so the next is asked about what is left.
-      if (!isVain && !this.#stopped && nowMs >= this.#vainUntilMs && !this.#fits(first.bytes)) break;
-      if (isVain && !this.#fits(first.bytes)) this.#vainUntilMs = nowMs + VAIN_MS;
+      if (!isOver && !this.#stopped && nowMs >= this.#vainUntilMs && !this.#fits(first.bytes)) break;
+      // Where room is being made, if slowly, the next one may get it.
+      if (isOver && first.givenUp === this.#givenUp() && !this.#fits(first.bytes)) this.#vainUntilMs = nowMs + VAIN_MS;
       this.#queue.shift();
       first.done();
     }

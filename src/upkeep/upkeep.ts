@@ -78,7 +78,10 @@ export class Upkeep {
   readonly #prefixes: PrefixDelete;
   readonly #collector: ValueCollector;
   readonly #compactor: RowCompactor;
-  readonly #room = new RoomQueue((bytes) => this.#fits(bytes));
+  readonly #room = new RoomQueue(
+    (bytes) => this.#fits(bytes),
+    () => this.#options.evictor?.bytesGivenUp ?? 0,
+  );
   readonly #abort = new AbortController();
   readonly #running = new Set<Promise<void>>();
   /** How late the event loop is. */

@@ -3,14 +3,16 @@ import { RoomQueue } from '../../src/upkeep/room-queue.ts';
 
 /** Bytes free; what is let go takes its share. */
 let free: number;
+let givenUp: number;
 let queue: RoomQueue;
 let done: string[];
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
   free = 0;
+  givenUp = 0;
   done = [];
-  queue = new RoomQueue((bytes) => bytes <= free);
+  queue = new RoomQueue((bytes) => bytes <= free, () => givenUp);
 });
 
 afterEach(() => {
@@ -65,6 +67,19 @@ describe('RoomQueue', () => {
     expect(hold('d', 5)).toBe(false);
     free = 0;
     expect(hold('e', 5)).toBe(true);
+  });
+
+  it('gives up only those that have waited for a second while something is given up, and holds others', () => {
+    hold('a', 5);
+    vi.advanceTimersByTime(500);
+    hold('b', 5);
+    givenUp = 1;
+    vi.advanceTimersByTime(500);
+    expect(done).toEqual(['a']);
+    expect(hold('c', 5)).toBe(true);
+    free = 10;
+    vi.advanceTimersByTime(10);
+    expect([done, free]).toEqual([['a', 'b', 'c'], 0]);
   });
 
   it('lets all go when it is stopped', () => {
