@@ -45,7 +45,7 @@ export interface EvictorDeps extends GiveUpDeps {
  *   oldest of what was kept: two queues as in S3-FIFO, each FIFO with reinsertion (GCLOCK), in units of a segment.
  * - Items in LevelDB's rows: a hand goes over the keys in their order, evicts what was not read since it came by last,
  *   and leaves alone what was stored since this lap began. Where it was, the range is compacted. In a hurry it makes the
- *   lap begin anew where it is, rather than go on over what is new; at the very limit it evicts what was read as well.
+ *   lap begin anew, rather than go on, where it finds what is new alone; at the very limit it evicts what was read as well.
  *
  * Which of the two is asked is decided by what share of the bytes each has. Everything works in steps that each wait
  * for their commit. A restart goes on where it was, but has forgotten what was read.
@@ -265,6 +265,7 @@ export class Evictor {
     const from = await store.hand();
     let hand = from;
     let freed = 0;
+    let young = 0;
     let isLapOver = false;
     for (let i = 0; i < STEPS_PER_RANGE && !isLapOver && !signal.aborted; i++) {
       const { found, next } = await store.scan('', hand, stepRows);
@@ -278,8 +279,10 @@ export class Evictor {
             const item = residency.currentOf(key);
             if (item === undefined || item === null || item.place !== undefined) continue;
             report.scanned++;
-            if (isAlive(item, now, store) && (item.cas > store.state.handCas || (sketch.take(residency.hashOf(key)) && keepsRead))) {
+            const isYoung = item.cas > store.state.handCas;
+            if (isAlive(item, now, store) && (isYoung || (sketch.take(residency.hashOf(key)) && keepsRead))) {
               report.kept++;
+              if (isYoung) young++;
               continue;
             }
             freed += ROW_BYTES + key.length + item.length;
@@ -296,8 +299,13 @@ export class Evictor {
       if (this.used <= this.budget.high || store.pendingBytes > PENDING_BYTES) await store.committed();
     }
     await store.committed();
-    // The rest of a long lap may all be new. Writers cannot wait for its end, so what is there by now may go from here on.
-    if (freed === 0 && this.used > this.budget.high) store.changeState({ handCas: store.state.cas });
+    // The rest of a long lap may all be new. Writers cannot wait for its end: what is there by now may go, from this range on, since
+    // where keys are in the order of their writing its rows are older than those ahead.
+    if (freed === 0 && young > 0 && this.used > this.budget.high) {
+      store.moveHand(from);
+      store.changeState({ handCas: store.state.cas });
+      await store.committed();
+    }
     if (freed > 0) {
       await store.compactBetween(from, hand);
       await this.measure(true);

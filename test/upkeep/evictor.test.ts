@@ -178,7 +178,7 @@ describe('Evictor on items in rows', () => {
     await open.close();
   });
 
-  it('begins a new lap where it is when it has to hurry and all that it finds is new', async () => {
+  it('begins a new lap when it has to hurry and all that it finds is new, with the first that it found', async () => {
     const { open, evictor, evicted } = await start({ high: 2 });
     await fill(open, 'a', RANGE_ROWS, SMALL);
     const evicting = evictor.evict(1, NOBODY);
@@ -187,7 +187,7 @@ describe('Evictor on items in rows', () => {
     evicted.length = 0;
     const report = await evictor.evict(1, NOBODY);
     expect(report).toMatchObject({ kept: RANGE_ROWS, evicted: RANGE_ROWS });
-    expect(evicted[0]).toBe(`b${RANGE_ROWS}`);
+    expect(evicted[0]).toBe('b000');
     await open.close();
   });
 
@@ -247,7 +247,8 @@ describe('Evictor', () => {
     const { open, evictor, evicted } = await start();
     await fill(open, 'large', 100, LARGE);
     await fill(open, 'small', 6 * RANGE_ROWS, SMALL);
-    await present(open, 'small', 6 * RANGE_ROWS);
+    // As often as is counted, for keys that share a counter.
+    for (let i = 0; i < 3; i++) await present(open, 'small', 6 * RANGE_ROWS);
     await evictor.evict(4 * SEGMENT_BYTES, NOBODY);
     expect(evicted.filter((key) => key.startsWith('large')).length).toBeGreaterThan(40);
     expect(evicted.filter((key) => key.startsWith('small'))).toEqual([]);
