@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { RawClient } from '../wire/raw-client.ts';
 import { bytesUnder } from '../support/bytes-under.ts';
-import { Workspace } from '../support/process.ts';
+import { eventually, Workspace } from '../support/process.ts';
 
 const LIMIT = 128 * 2 ** 20;
 const VALUE = Buffer.alloc(30_000, 'v');
@@ -103,5 +103,24 @@ describe('--disk-limit', () => {
     expect(Number(stats.get('store_no_memory'))).toBe(SETS - stored + 1);
     expect(await client.ask('mg k0 s')).toBe(`HD s${VALUE.length}`);
     expect(await client.ask('delete k0')).toBe('DELETED');
+  }, PATIENCE_MS);
+
+  it('is kept by the daemon where there is one, which tells how many items it had evicted', async () => {
+    workspace = new Workspace();
+    const server = await workspace.serve({ args: ['--disk-limit', '128m', '-m', '8'] });
+    const daemon = workspace.start(['expire', '-P', String(server.port), '--interval', '0.2', '--stats-port', '0']);
+    const started = await daemon.logged('expiry daemon started');
+    const client = await RawClient.connect(server.port);
+    await eventually(async () => (await client.stats('expire')).has('report_age'), 'a report');
+    const from = await client.stat('disk_evict_from_bytes', 'storage');
+    const { stored } = await fill(client, workspace.path('data'), Math.ceil(from / VALUE.length / BATCH) * BATCH);
+    const stats = await RawClient.connect(Number(String(started['stats']).split(':').at(-1)));
+    const evicted = await eventually(async () => (await stats.stat('items_evicted')) || undefined, 'items_evicted');
+    await eventually(async () => (await client.stat('disk_used_bytes', 'storage')) < from, 'room');
+    expect(await client.stat('evictions')).toBeGreaterThanOrEqual(evicted);
+    expect(await client.ask('mg k0')).toBe('EN');
+    expect(await client.ask(`mg k${stored - 1} s`)).toBe(`HD s${VALUE.length}`);
+    // The server had no need to evict by itself.
+    expect(server.log.filter(({ msg }) => String(msg).includes('disk limit'))).toEqual([]);
   }, PATIENCE_MS);
 });

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { innerSweep } from '../../daemon/inner-sweep.ts';
 import type { ServeConfig } from '../../src/config.ts';
@@ -7,6 +8,7 @@ import { DiskBudget } from '../../src/upkeep/disk-budget.ts';
 import { recordingLogger } from '../cli/recording-logger.ts';
 import { arithmetic, BinaryClient } from '../support/binary-client.ts';
 import { bytesUnder } from '../support/bytes-under.ts';
+import { checkStore } from '../support/check-store.ts';
 import { eventually } from '../support/process.ts';
 import { startTestServer } from '../support/test-server.ts';
 import { RawClient } from '../wire/raw-client.ts';
@@ -21,6 +23,8 @@ const FULL = 'SERVER_ERROR out of memory storing object';
 const VALUE = 'v'.repeat(30_000);
 /** Commands that are on their way at once. */
 const BATCH = 100;
+/** The same of a flood. */
+const FLOOD_BATCH = 1000;
 /** Small items of a flood. */
 const FLOOD = 2000;
 
@@ -41,10 +45,10 @@ function keysOf(count: number): string[] {
 }
 
 /** Sends commands that are answered by a line each, some at a time; gives back the answers. */
-async function askAll(client: RawClient, commands: readonly string[]): Promise<string[]> {
+async function askAll(client: RawClient, commands: readonly string[], atOnce = BATCH): Promise<string[]> {
   const answers: string[] = [];
-  for (let i = 0; i < commands.length; i += BATCH) {
-    const batch = commands.slice(i, i + BATCH);
+  for (let i = 0; i < commands.length; i += atOnce) {
+    const batch = commands.slice(i, i + atOnce);
     client.send(batch.map((command) => `${command}\r\n`).join(''));
     for (const _ of batch) answers.push((await client.line()) ?? 'connection ended');
   }
@@ -73,6 +77,67 @@ async function overfill(client: RawClient): Promise<void> {
   await storeBytes(client, 'k', 1.7 * BUDGET.full, 0);
   await eventually(async () => (await client.stat('evictions')) > 0, 'evictions');
 }
+
+/** Has commands answered, many at a time, and looks at the directory in between; gives back the most bytes there were too. */
+async function flood(client: RawClient, directory: string, commands: readonly string[]): Promise<{ most: number; answers: string[] }> {
+  const answers: string[] = [];
+  let most = 0;
+  for (let i = 0; i < commands.length; i += FLOOD_BATCH) {
+    answers.push(...(await askAll(client, commands.slice(i, i + FLOOD_BATCH), FLOOD_BATCH)));
+    most = Math.max(most, bytesUnder(directory));
+  }
+  return { most, answers };
+}
+
+describe('a limit on disk', () => {
+  it.each([
+    ['in the order of their keys', (i: number) => `k${String(i).padStart(8, '0')}`],
+    ['in no order', (i: number) => `${crc32(String(i))}:${i}`],
+  ])('is kept by a flood of values that lie in rows, %s, of which the last are there afterwards', async (_, keyOf) => {
+    const { server, client, directory } = await serve();
+    const keys = Array.from({ length: 90_000 }, (__, i) => keyOf(i));
+    const { most, answers } = await flood(client, directory, keys.map((key) => `set ${key} 0 0 100\r\n${'v'.repeat(100)}`));
+    expect(most).toBeLessThan(LIMIT);
+    expect(await client.stat('evictions')).toBeGreaterThan(10_000);
+    // A disk that is slower than writers may have some refused, each after a second.
+    const stored = keys.filter((__, i) => answers[i] === 'STORED');
+    expect(stored.length).toBeGreaterThan(80_000);
+    const last = stored.slice(-100).map((key) => `mg ${key} s`);
+    expect(await askAll(client, last)).toEqual(last.map(() => 'HD s100'));
+    client.close();
+    await server.stop();
+    await checkStore(directory);
+  });
+
+  it('is kept by values of both kinds, some of which expire, are touched and are counted up', async () => {
+    const { logger } = recordingLogger();
+    const { server, client, clock, directory } = await serve({}, { logger, sweep: innerSweep(logger) });
+    let most = 0;
+    const last: string[] = [];
+    for (let round = 0; round < 12; round++) {
+      const commands: string[] = [];
+      for (let i = 0; i < 500; i++) {
+        const name = `${round}:${i}`;
+        commands.push(`set small${name} 0 ${i % 2 === 0 ? 10 : 0} 100\r\n${'s'.repeat(100)}`);
+        commands.push(`set large${name} 0 ${i % 3 === 0 ? 10 : 0} 3000\r\n${'l'.repeat(3000)}`);
+        commands.push(`ma number${i} N0 J1`, `touch small${round - 1}:${i} ${100 + round}`, `incr number${i} 1`);
+      }
+      const done = await flood(client, directory, commands);
+      most = Math.max(most, done.most);
+      const isStored = (command: string, i: number): boolean => command.startsWith('set ') && done.answers[i] === 'STORED';
+      last.splice(0, last.length, ...commands.filter(isStored).slice(-100).map((command) => command.split(' ')[1]!));
+      if (round === 3 || round === 7) clock.advance(20);
+    }
+    expect(most).toBeLessThan(LIMIT);
+    expect(await client.stat('evictions')).toBeGreaterThan(100);
+    const lasting = last.filter((name) => Number(name.split(':')[1]) % 6 === 1);
+    expect(lasting.length).toBeGreaterThan(10);
+    expect(new Set(await askAll(client, lasting.map((name) => `mg ${name}`)))).toEqual(new Set(['HD']));
+    client.close();
+    await server.stop();
+    await checkStore(directory);
+  });
+});
 
 describe('a limit on disk with -M', () => {
   it.each([
