@@ -188,7 +188,12 @@ export class KeyedItems {
    * to be joined to what is there.
    */
   isFullFor(key: KeyRange, bytes: number, joins: boolean): boolean | NeedsLoad {
-    if (this.hasRoom !== undefined && !this.hasRoom(bytes)) return true;
+    if (this.hasRoom !== undefined) {
+      // What a value is joined to is written anew with it.
+      const present = joins ? this.#presentOf(key) : null;
+      if (present === NEEDS_LOAD) return NEEDS_LOAD;
+      if (!this.hasRoom(bytes + (present?.length ?? 0))) return true;
+    }
     return this.hasQuota === undefined ? false : this.#isOverQuota(this.hasQuota, key, bytes, joins);
   }
 
@@ -282,16 +287,24 @@ export class KeyedItems {
     return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, undefined);
   }
 
+  /** What is stored under a key, dead or alive, its value not needed; null = nothing. */
+  #presentOf({ buffer, start, end }: KeyRange): Item | null | NeedsLoad {
+    const { residency } = this;
+    const slot = residency.ram.find(residency.hash(buffer, start, end), buffer, start, end);
+    if (slot >= 0) return residency.inRam(slot, false);
+    const text = buffer.toString('latin1', start, end);
+    let present = residency.besideRam(text, false);
+    if (present === undefined) present = residency.readNow(text, false);
+    return present === undefined ? NEEDS_LOAD : present;
+  }
+
   #isOverQuota(hasQuota: (key: string, growth: number) => boolean, key: KeyRange, bytes: number, joins: boolean): boolean | NeedsLoad {
     const { buffer, start, end } = key;
     const text = buffer.toString('latin1', start, end);
     // Mostly there is room whatever it replaces.
     if (hasQuota(text, text.length + bytes)) return false;
-    const { residency } = this;
-    const slot = residency.ram.find(residency.hash(buffer, start, end), buffer, start, end);
-    let old = slot >= 0 ? residency.inRam(slot) : residency.besideRam(text, false);
-    if (old === undefined) old = residency.readNow(text, false);
-    if (old === undefined) return NEEDS_LOAD;
+    const old = this.#presentOf(key);
+    if (old === NEEDS_LOAD) return NEEDS_LOAD;
     if (old === null) return true;
     const growth = joins ? bytes : bytes - old.length;
     return growth > 0 && !hasQuota(text, growth);

@@ -173,6 +173,22 @@ describe('a limit on disk with -M', () => {
     expect(await client.stat('curr_items')).toBe(before + made);
   });
 
+  it.each([
+    ['append', 'append large 0 0 1\r\nx', 'STORED'],
+    ['ms in mode P', 'ms large 1 MP\r\nx', 'HD'],
+  ])('refuses %s to a value which there is no room to write anew', async (_, command, stored) => {
+    const { client } = await serve({ evictions: false, maxItemSize: 8 * MIB, ramTier: false });
+    expect(await client.set('small', 'x')).toBe('STORED');
+    expect(await client.set('large', 'x'.repeat(4 * MIB))).toBe('STORED');
+    expect(await client.ask(command)).toBe(stored);
+    const used = await client.stat('disk_used_bytes', 'storage');
+    expect(await client.ask(command)).toBe(FULL);
+    expect(await client.stat('disk_used_bytes', 'storage')).toBeLessThan(used + MIB);
+    expect(await client.ask('append small 0 0 1\r\ny')).toBe('STORED');
+    expect(await client.ask('append absent 0 0 1\r\ny')).toBe('NOT_STORED');
+    expect(await client.text('small')).toBe('xy');
+  });
+
   it('lets commands on what is there go on', async () => {
     const { client } = await serve({ evictions: false });
     expect(await client.set('number', '5')).toBe('STORED');
