@@ -4,8 +4,13 @@ const AT_ONCE_BYTES = 128 * 1024;
 const SLOW_MS = 5;
 /** The same of one through the thread pool, in which it may also have waited for others. */
 const SLOW_BESIDE_MS = 50;
-/** Milliseconds after a slow write in which none may block; doubles when the next slow one follows soon. */
-const PAUSE_MIN_MS = 1000;
+/**
+ * After a slow write none may block for so many times as long as it took: then waiting is a twentieth of the time at most. A thread
+ * that has to wait for a processor looks like a slow disk, but does not come again at once.
+ */
+const PAUSE_PER_SLOW = 20;
+/** When the next slow write comes within so many times the last pause, the pause is twice the last one. */
+const SOON = 10;
 const PAUSE_MAX_MS = 60_000;
 
 /**
@@ -16,8 +21,7 @@ const PAUSE_MAX_MS = 60_000;
  */
 export class WritePace {
   #offUntilMs = 0;
-  #pauseMs = PAUSE_MIN_MS;
-  #slowAtMs = Number.NEGATIVE_INFINITY;
+  #pauseMs = 0;
   #syncs = 0;
 
   /** True when a group of so many bytes may be written at once, for as long as `isOn`. */
@@ -42,10 +46,11 @@ export class WritePace {
 
   /** Notes when a write began and ended, and whether it blocked. */
   finish(startedMs: number, nowMs: number, blocked: boolean): void {
-    if (nowMs - startedMs < (blocked ? SLOW_MS : SLOW_BESIDE_MS)) return;
+    const took = nowMs - startedMs;
+    if (took < (blocked ? SLOW_MS : SLOW_BESIDE_MS)) return;
     if (blocked) {
-      this.#pauseMs = nowMs - this.#slowAtMs < 2 * PAUSE_MAX_MS ? Math.min(PAUSE_MAX_MS, this.#pauseMs * 2) : PAUSE_MIN_MS;
-      this.#slowAtMs = nowMs;
+      const isSoon = nowMs - this.#offUntilMs < SOON * this.#pauseMs;
+      this.#pauseMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_PER_SLOW * took, isSoon ? 2 * this.#pauseMs : 0));
     }
     this.#offUntilMs = nowMs + this.#pauseMs;
   }

@@ -10,31 +10,47 @@ describe('WritePace', () => {
     expect(pace.isOn(1001)).toBe(true);
   });
 
-  it('lets none block for a second after one had to wait, and longer when the next one has to wait too', () => {
+  it('lets none block for twenty times as long as one had to wait, and longer when the next one has to wait too', () => {
     const pace = new WritePace();
-    pace.finish(1000, 1200, true);
-    expect(pace.isOn(2199)).toBe(false);
-    expect(pace.isOn(2200)).toBe(true);
-    pace.finish(2200, 2400, true);
-    expect(pace.isOn(4399)).toBe(false);
-    expect(pace.isOn(4400)).toBe(true);
+    pace.finish(1000, 1010, true);
+    expect(pace.isOn(1209)).toBe(false);
+    expect(pace.isOn(1210)).toBe(true);
+    pace.finish(1210, 1220, true);
+    expect(pace.isOn(1619)).toBe(false);
+    expect(pace.isOn(1620)).toBe(true);
+    pace.finish(1620, 1720, true);
+    expect(pace.isOn(3719)).toBe(false);
+    expect(pace.isOn(3720)).toBe(true);
   });
 
-  it('blocks for a second again when the last slow write was long ago', () => {
+  it('forgets a slow write when none follows soon', () => {
     const pace = new WritePace();
-    for (let at = 0; at < 1e6; at += 70_000) pace.finish(at, at + 200, true);
-    expect(pace.isOn(980_200 + 59_999)).toBe(false);
-    pace.finish(2e6, 2e6 + 200, true);
-    expect(pace.isOn(2e6 + 1200)).toBe(true);
+    for (let at = 0; at < 100_000; at += 3000) pace.finish(at, at + 10, true);
+    expect(pace.isOn(99_010 + 199)).toBe(false);
+    expect(pace.isOn(99_010 + 200)).toBe(true);
+  });
+
+  it('lets hardly any block while all are slow', () => {
+    const pace = new WritePace();
+    let blocked = 0;
+    let now = 0;
+    for (; now < 3.6e6; now += 10) {
+      if (!pace.isOn(now)) continue;
+      pace.finish(now, now + 50, true);
+      now += 50;
+      blocked += 50;
+    }
+    expect(blocked / now).toBeLessThan(0.001);
+    expect(pace.isOn(now + 60_000)).toBe(true);
   });
 
   it('goes by writes that do not block while none may', () => {
     const pace = new WritePace();
-    pace.finish(1000, 1200, true);
-    pace.finish(2000, 2100, false);
-    expect(pace.isOn(3099)).toBe(false);
-    pace.finish(3000, 3020, false);
-    expect(pace.isOn(3100)).toBe(true);
+    pace.finish(1000, 1050, true);
+    pace.finish(1900, 2000, false);
+    expect(pace.isOn(2999)).toBe(false);
+    pace.finish(2900, 2920, false);
+    expect(pace.isOn(3000)).toBe(true);
   });
 
   it('lets none block while files are forced to disk', async () => {
