@@ -38,9 +38,9 @@ const PENDING_BYTES = 2 ** 19;
  * as a set, and the more may be dead the deader are the segments that are rewritten: these decide what overwriting costs.
  * What is dead because much was deleted at once does not count: it does not grow, so there is time.
  */
-const HALF_TIME = 0.9;
-const MOST_TIME = 1.05;
-const ALL_TIME = 1.2;
+const HALF_TIME = 0.85;
+const MOST_TIME = 1;
+const ALL_TIME = 1.1;
 
 export interface CollectorOptions {
   /** By how many milliseconds the event loop was late lately; without it nobody else is there, and the collector never rests. */

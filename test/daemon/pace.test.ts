@@ -25,6 +25,7 @@ describe('nextPace()', () => {
     ['halves the limit when the server is busy', { busyMs: 2 * BUSY_MS }, {}, { limit: 250, pauseMs: 30 }],
     ['goes on for half of the time when the server is busy and it is behind', { busyMs: 50 * BUSY_MS, lagMs: 2000 }, {}, { limit: 1000, pauseMs: 5 }],
     ['and for three quarters when it is far behind', { busyMs: 50 * BUSY_MS, lagMs: 3000, durationMs: 6 }, {}, { limit: 1000, pauseMs: 2 }],
+    ['and without a rest when it is farther behind than that', { busyMs: 50 * BUSY_MS, lagMs: 4000, durationMs: 6 }, {}, { limit: 1000, pauseMs: 0 }],
     ['halves the limit when the round was slow', { durationMs: 41 }, {}, { limit: 250, pauseMs: 41 * 6 }],
     ['does not take a far network for a slow server', { durationMs: 105, idleTripMs: 100, isUrgent: true }, {}, { limit: 1000, pauseMs: 0 }],
     ['does not go under the smallest limit', { limit: 20, busyMs: 500 }, {}, { limit: MIN_LIMIT, pauseMs: 750 }],

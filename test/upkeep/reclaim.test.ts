@@ -223,7 +223,7 @@ describe('ValueCollector', () => {
   it.each([
     ['calm', 10, 0.5, 3],
     ['late', 20, 0.5, 6],
-    ['busy', 30, 0.9, 9],
+    ['busy', 30, 0.8, 9],
     ['very busy, with as much dead as alive', 10_000, 1, 1],
     ['very busy, with a tenth more dead than alive', 10_000, 1.1, 0.25],
     ['very busy, with three tenths more dead than alive', 10_000, 1.3, 0],
