@@ -17,8 +17,8 @@
  *   long by itself. Clients come first: the limit is halved down to MIN_LIMIT and the pause grows with the
  *   strain, up to MAX_PAUSE_MS.
  * - **Strained and behind**: a server that is written to as fast as it goes is strained for good, and what
- *   it takes must go again as fast. So the limit doubles as if it were calm, and the sweeper takes half of
- *   the time, three quarters when it is later than VERY_LATE_MS, and all of it above TOO_LATE_MS. The server cuts a round into steps of
+ *   it takes must go again as fast. So the limit doubles as if it were calm, and the sweeper takes three quarters of
+ *   the time, and all of it above TOO_LATE_MS. The server cuts a round into steps of
  *   some milliseconds, whatever the limit.
  *
  * Strain is a number: 1 = as much as may be. It is the larger of busyMs / BUSY_MS and work / SLOW_MS,
@@ -63,11 +63,8 @@ export const IDLE_FLOOR_MS = 1_000;
 /** Milliseconds by which the oldest overdue entry may lag before the sweeper hurries: deadlines are whole seconds. */
 export const LATE_MS = 1_000;
 
-/** Milliseconds by which it may lag on a strained server before the sweeper takes most of the time. */
-export const VERY_LATE_MS = 2_000;
-
 /** Milliseconds by which it may lag before the sweeper does not rest at all, however strained the server is. */
-export const TOO_LATE_MS = 3_000;
+export const TOO_LATE_MS = 2_000;
 
 /** Part of the time that the sweeper takes when there is no hurry; 25 % as in valkey's active expiry. */
 export const KEEPING_UP_SHARE = 0.25;
@@ -133,8 +130,7 @@ function workingPace(input: PaceInput, settings: PaceSettings): Pace {
   const isLate = input.lagMs > LATE_MS;
   if (input.lagMs > TOO_LATE_MS) return { limit: clampLimit(input.limit * 2, settings), pauseMs: 0 };
   if (strain > 1 && isLate) {
-    const rest = input.lagMs > VERY_LATE_MS ? tookMs / 3 : tookMs;
-    return { limit: clampLimit(input.limit * 2, settings), pauseMs: Math.min(MAX_PAUSE_MS, rest) };
+    return { limit: clampLimit(input.limit * 2, settings), pauseMs: Math.min(MAX_PAUSE_MS, tookMs / 3) };
   }
   if (strain > 1) {
     const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(MIN_STRAIN_PAUSE_MS, tookMs * 3 * strain));
