@@ -179,18 +179,18 @@ export class TextDialect implements Dialect {
     this.staged ||= exptime !== undefined;
     const { prefetch } = this.#cache;
     const turnEnd = this.answered + KEYS_PER_TURN;
-    /** The first key whose memory is not fetched. */
-    let prefetched = this.answered;
+    /** The first of the keys whose memory was fetched last. */
+    let from = -PREFETCH_KEYS;
     for (; this.answered < command.keyCount; this.answered++) {
       if (out.length > FLUSH_BYTES) return 'flush';
       if (this.answered === turnEnd) return 'turn';
-      if (this.answered >= prefetched && command.keyCount - this.answered > 1) {
-        prefetch.keys(command.buffer, command.keyStarts, command.keyEnds, this.answered, command.keyCount);
-        prefetched = this.answered + PREFETCH_KEYS;
+      if (this.answered - from >= PREFETCH_KEYS && command.keyCount - this.answered > 1) {
+        from = this.answered;
+        prefetch.keys(command.buffer, command.keyStarts, command.keyEnds, from, command.keyCount);
       }
       const key = this.#keyOf(command, this.answered);
-      const isPrefetched = this.answered < prefetched;
-      const found = this.#cache.fetch(key, exptime, hit, isPrefetched ? prefetch.hash(this.answered + PREFETCH_KEYS - prefetched) : undefined);
+      const isPrefetched = this.answered - from < PREFETCH_KEYS;
+      const found = this.#cache.fetch(key, exptime, hit, isPrefetched ? prefetch.hash(this.answered - from) : undefined);
       if (found === NEEDS_LOAD) return 'load';
       if (found === NEEDS_ROOM) return 'room';
       if (!found) continue;
