@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { TugelaError } from '../errors.ts';
 import type { Place } from '../item.ts';
 import { Run, writeRun } from './record-run.ts';
+import { Unsynced } from './unsynced.ts';
 import { WritePace } from './write-pace.ts';
 
 const writeAsync = promisify(write);
@@ -55,10 +56,11 @@ interface Segment {
   /** Bytes reserved so far; the file's size once all is written. */
   size: number;
   fd: number | undefined;
+  /** Being opened for writing. */
+  opening: Promise<number> | undefined;
   /** Reads and writes under way: the descriptor must stay open. */
   busy: number;
-  /** Written since the last sync. */
-  unsynced: boolean;
+  readonly unsynced: Unsynced;
   sealed: boolean;
 }
 
@@ -79,7 +81,8 @@ export class ValueLog {
   #next: number;
   #bytes = 0;
   #open = 0;
-  #newFiles = false;
+  /** Of the names of files. */
+  readonly #unsyncedNames = new Unsynced();
   readonly #pace = new WritePace();
   /** For each pin the number of the first segment that it does not hold. */
   readonly #pins = new Set<{ readonly before: number }>();
@@ -252,35 +255,25 @@ export class ValueLog {
     return SEGMENT_MAGIC.length;
   }
 
-  /** Forces all that was written before the call to disk. */
-  sync(): Promise<void> {
-    return this.#pace.whileSyncing(() => this.#sync());
+  /** Forces all that was written before the call to disk; of these segments alone, where they are named. */
+  sync(ids?: ReadonlySet<number>): Promise<void> {
+    return this.#pace.whileSyncing(() => this.#sync(ids));
   }
 
-  async #sync(): Promise<void> {
-    const unsynced = [...this.#segments.values()].filter((segment) => segment.unsynced && segment.fd !== undefined);
-    await Promise.all(
-      unsynced.map(async (segment) => {
-        segment.unsynced = false;
-        segment.busy++;
-        try {
-          await fdatasyncAsync(segment.fd!);
-        } catch (cause) {
-          segment.unsynced = true;
-          throw cause;
-        } finally {
-          segment.busy--;
-        }
-      }),
-    );
-    if (this.#newFiles) {
-      this.#newFiles = false;
-      try {
-        await syncDirectory(this.#directory);
-      } catch (cause) {
-        this.#newFiles = true;
-        throw cause;
-      }
+  async #sync(ids: ReadonlySet<number> | undefined): Promise<void> {
+    const unsynced = [...this.#segments.values()].filter((segment) => segment.unsynced.isSome && ids?.has(segment.id) !== false);
+    await Promise.all(unsynced.map((segment) => segment.unsynced.force(() => this.#syncSegment(segment))));
+    await this.#unsyncedNames.force(() => syncDirectory(this.#directory));
+  }
+
+  async #syncSegment(segment: Segment): Promise<void> {
+    // It could not be opened, or is gone.
+    if (segment.fd === undefined) return;
+    segment.busy++;
+    try {
+      await fdatasyncAsync(segment.fd);
+    } finally {
+      segment.busy--;
     }
   }
 
@@ -336,34 +329,42 @@ export class ValueLog {
     if (segment === undefined) throw new TugelaError('TUGELA_STORE_FAILED', `Cannot write to value segment ${id}: it is gone`);
     segment.busy++;
     try {
-      if (segment.fd === undefined) await this.#openForWriting(segment);
-      segment.unsynced = true;
+      const fd = segment.fd ?? (await this.#openForWriting(segment));
       let run = new Run(0);
       for (const { place, bytes, rest } of writes) {
         // A record that was overwritten while it waited leaves a gap.
         if (place.offset !== run.end || run.isFull) {
-          await writeRun(segment.fd!, run, this.#pace, mayBlock);
+          await writeRun(fd, run, this.#pace, mayBlock);
           run = new Run(place.offset);
         }
         run.add(bytes);
         for (const piece of rest) run.add(piece);
       }
-      await writeRun(segment.fd!, run, this.#pace, mayBlock);
+      await writeRun(fd, run, this.#pace, mayBlock);
     } finally {
+      segment.unsynced.note();
       segment.busy--;
     }
   }
 
-  async #openForWriting(segment: Segment): Promise<void> {
+  /** Opens a segment once for all who write to it now: the second opening of a new one would cut off what the first has written. */
+  #openForWriting(segment: Segment): Promise<number> {
+    segment.opening ??= this.#openNow(segment).finally(() => (segment.opening = undefined));
+    return segment.opening;
+  }
+
+  async #openNow(segment: Segment): Promise<number> {
     const existing = segment.size > 0 && segment.sealed;
-    segment.fd = await openAsync(
+    const fd = await openAsync(
       this.#path(segment.id),
       constants.O_RDWR | constants.O_CREAT | (existing ? 0 : constants.O_TRUNC),
       0o600,
     );
+    segment.fd = fd;
     this.#open++;
-    this.#newFiles = true;
-    await writeAsync(segment.fd, SEGMENT_MAGIC, 0, SEGMENT_MAGIC.length, 0);
+    this.#unsyncedNames.note();
+    await writeAsync(fd, SEGMENT_MAGIC, 0, SEGMENT_MAGIC.length, 0);
+    return fd;
   }
 
   async #openForReading(segment: Segment): Promise<number | undefined> {
@@ -388,7 +389,7 @@ export class ValueLog {
     if (this.#open <= OPEN_SEGMENTS) return;
     for (const segment of this.#segments.values()) {
       if (this.#open <= OPEN_SEGMENTS) return;
-      if (segment.sealed && segment.busy === 0 && !segment.unsynced) this.#close(segment);
+      if (segment.sealed && segment.busy === 0 && !segment.unsynced.isSome) this.#close(segment);
     }
   }
 
@@ -420,7 +421,7 @@ export async function syncDirectory(path: string): Promise<void> {
 }
 
 function newSegment(id: number, openedAt: number): Segment {
-  return { id, openedAt, size: SEGMENT_MAGIC.length, fd: undefined, busy: 0, unsynced: false, sealed: false };
+  return { id, openedAt, size: SEGMENT_MAGIC.length, fd: undefined, opening: undefined, busy: 0, unsynced: new Unsynced(), sealed: false };
 }
 
 /** The number of the segment that a file of this name is; undefined when it is none. */
