@@ -2,6 +2,7 @@ import { type Item, itemOf, type Place } from '../item.ts';
 import { STEP_BYTES } from '../steps.ts';
 import type { CommitPipeline } from './commit-pipeline.ts';
 import type { Contents } from './contents.ts';
+import type { Copies, Copy } from './copies.ts';
 import { type DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { itemRowBytes, RECORD_HEAD_BYTES } from './item-row.ts';
 import { Slab } from './slab.ts';
@@ -24,18 +25,20 @@ export class ItemStaging {
   readonly #pipeline: CommitPipeline;
   readonly #space: ValueSpace;
   readonly #index: TtlIndex;
+  readonly #copies: Copies;
   readonly #deadRows: DeadRows;
   readonly #slab = new Slab();
   /** By kind of record: what goes to one segment lies in a row, and is written as one piece. */
-  readonly #recordSlabs: readonly Slab[] = Array.from({ length: 2 * KINDS }, () => new Slab());
+  readonly #recordSlabs: readonly Slab[] = Array.from({ length: KINDS }, () => new Slab());
   /** When something was stored last, in Unix seconds. */
   #storedAt = 0;
 
-  constructor(contents: Contents, pipeline: CommitPipeline, space: ValueSpace, index: TtlIndex, deadRows: DeadRows) {
+  constructor(contents: Contents, pipeline: CommitPipeline, space: ValueSpace, index: TtlIndex, copies: Copies, deadRows: DeadRows) {
     this.#contents = contents;
     this.#pipeline = pipeline;
     this.#space = space;
     this.#index = index;
+    this.#copies = copies;
     this.#deadRows = deadRows;
   }
 
@@ -54,18 +57,22 @@ export class ItemStaging {
     this.#stage(key, old, item);
   }
 
-  /** Stages the move of a value to a new place, its record as it is: as `Store.relocate`. */
-  relocate(key: string, old: Item, record: Buffer, isKept: boolean): Item {
-    this.#pipeline.staged.dropRecord(key);
+  /** Begins the move of a value to a new place, its record as it is: as `Store.copy`. */
+  copy(key: string, item: Item, record: Buffer, isKept: boolean): Copy {
     // By what is left of its life: it is to die with its new neighbours.
-    const kind = valueKind(Math.max(old.storedAt, this.#storedAt), old.expiresAt);
-    const place = isKept ? this.#space.reserveKept(kind, record.length, old.expiresAt, this.#storedAt) : this.#space.reserve(kind, record.length, old.expiresAt, this.#storedAt);
-    const isCopied = old.length <= COPIED_VALUE_BYTES;
-    const head = record.length - old.length;
-    const slab = this.#recordSlabs[isKept ? KINDS + kind : kind]!;
-    this.#pipeline.staged.records.set(key, isCopied ? { place, bytes: copied(record, slab), rest: NO_REST, isSummed: true } : { place, bytes: record.subarray(0, head), rest: [record.subarray(head)], isSummed: true });
+    const kind = valueKind(Math.max(item.storedAt, this.#storedAt), item.expiresAt);
+    return this.#copies.begin(key, item, record, this.#space.reserveCopy(kind, record.length, this.#storedAt, isKept));
+  }
+
+  /** Stages the move of a value to its copy: as `Store.relocate`. */
+  relocate(copy: Copy): Item | undefined {
+    const { key, place } = copy;
+    const old = this.#copies.take(copy);
+    if (old === undefined) return undefined;
+    this.#pipeline.staged.dropRecord(key);
+    this.#space.point(place, old.expiresAt);
     const item = withValue(old, undefined, place);
-    this.#stage(key, old, item);
+    this.#stage(key, old, item, 0);
     return item;
   }
 
@@ -74,6 +81,7 @@ export class ItemStaging {
     const { counted } = this.#contents;
     const { staged } = this.#pipeline;
     staged.dropRecord(key);
+    this.#copies.changed(key, null);
     this.#index.leave(key, old);
     this.#forgetOld(key, old, undefined);
     if (counted !== undefined) counted.change(key, -1, -(key.length + old.length));
@@ -100,7 +108,9 @@ export class ItemStaging {
     return withValue(item, isCopied ? bytes.subarray(size - item.length) : item.value, place);
   }
 
-  #stage(key: string, old: Item | undefined, item: Item): void {
+  /** `bytes` = those of the value that wait for the commit in memory. */
+  #stage(key: string, old: Item | undefined, item: Item, bytes: number = item.length): void {
+    this.#copies.changed(key, item);
     if (old !== undefined) this.#forgetOld(key, old, item.place);
     const { state, counted } = this.#contents;
     state.items++;
@@ -114,7 +124,7 @@ export class ItemStaging {
     const before = staged.entries.size;
     staged.entries.set(key, item);
     if (old !== undefined && staged.entries.size > before) this.#deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
-    staged.bytes += ENTRY_BYTES + key.length + item.length;
+    staged.bytes += ENTRY_BYTES + key.length + bytes;
     this.#index.move(key, old, item);
     this.#pipeline.changed();
   }

@@ -4,6 +4,7 @@ import { CommitPipeline } from './commit-pipeline.ts';
 import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
 import { CommittedReader, type Scan } from './committed-reader.ts';
 import { Contents } from './contents.ts';
+import { Copies, type Copy } from './copies.ts';
 import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
 import { prepareDirectory, writeOwner } from './directory.ts';
 import { dueFrom } from './due-row.ts';
@@ -29,6 +30,7 @@ import { ValueSpace } from './value-space.ts';
 
 export type { CommitStats } from './commit-stats.ts';
 export type { Scan, StoredItem } from './committed-reader.ts';
+export type { Copies, Copy } from './copies.ts';
 export type { LevelUse } from './level-use.ts';
 export type { StoreOptions } from './store-options.ts';
 export type { DueRowInfo } from './ttl-index.ts';
@@ -49,6 +51,8 @@ export class Store {
   readonly deadRows: DeadRows = new DeadRows();
   /** Items that are not on disk; undefined = there are never any. */
   readonly ephemeral: EphemeralItems | undefined;
+  /** Records that are on their way to other places in the value log. */
+  readonly copies: Copies;
   readonly #options: StoreOptions;
   readonly #contents: Contents;
   readonly #writer: GroupWriter;
@@ -71,7 +75,8 @@ export class Store {
     this.#reader = new CommittedReader(contents, this.#pipeline, damaged);
     this.#space = new ValueSpace(contents, options.segmentBytes);
     this.#index = new TtlIndex(contents, this.#pipeline);
-    this.#staging = new ItemStaging(contents, this.#pipeline, this.#space, this.#index, this.deadRows);
+    this.copies = new Copies(contents, this.#pipeline, this.#space, commits);
+    this.#staging = new ItemStaging(contents, this.#pipeline, this.#space, this.#index, this.copies, this.deadRows);
     this.#sync = new StoreSync(contents, this.#pipeline, this.#space, commits);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
     this.#writes = new ItemWrites(contents, this.#pipeline, this.#staging, this.ephemeral);
@@ -197,12 +202,21 @@ export class Store {
   }
 
   /**
-   * Stages the move of a value to a new place in the value log: among those that eviction kept (`isKept`), or among those
-   * that it has not judged. The record goes as it is, with what was known of the item when it was written.
-   * REQUIRES: the value is not inline; the record is whole, and does not change until it is committed.
+   * Begins the move of a value to a new place in the value log: among those that eviction kept (`isKept`), or among those
+   * that it has not judged. The record goes as it is, with what was known of the item when it was written. The copy is to be
+   * written and forced to disk (`copies`), and then to be handed to `relocate`, or dropped.
+   * REQUIRES: `item` is what the key has now, its value not inline; the record is whole, and does not change until it is written.
    */
-  relocate(key: string, old: Item, record: Buffer, isKept: boolean = this.isKept(old.place!.segment)): Item {
-    return this.#staging.relocate(key, old, record, isKept);
+  copy(key: string, item: Item, record: Buffer, isKept: boolean = this.isKept(item.place!.segment)): Copy {
+    return this.#staging.copy(key, item, record, isKept);
+  }
+
+  /**
+   * Stages the move of a value to its copy. Returns the item as it will be stored; undefined when its value is not where it was
+   * copied from any more, or what is staged is lost: then the copy is dead. REQUIRES: the copy is on disk.
+   */
+  relocate(copy: Copy): Item | undefined {
+    return this.#staging.relocate(copy);
   }
 
   /** Stages a delete; of an item in memory alone there is nothing to stage. */
@@ -322,6 +336,11 @@ export class Store {
     return this.#space.isKept(segment);
   }
 
+  /** True for a segment with copies that no item points to yet: it has more to keep than it seems. */
+  hasCopies(segment: number): boolean {
+    return this.#space.hasCopies(segment);
+  }
+
   /** Segments that only wait for a sync to be removed. */
   get emptySegments(): number {
     return this.#space.emptySegments;
@@ -432,6 +451,7 @@ export class Store {
       }
     } finally {
       await this.#contents.db.close();
+      await this.copies.idle();
       this.#contents.values.close();
     }
   }
@@ -443,11 +463,14 @@ export class Store {
    * @throws TugelaError when it cannot be opened; it stays failed.
    */
   async reopen(): Promise<void> {
+    // Their segments' numbers are given out anew.
+    await this.copies.idle();
     const loaded = await this.#contents.openAnew();
     // From here on in one step.
     this.#contents.replace(loaded);
     this.#index.clear();
     this.#space.clear();
+    this.copies.clear();
     this.#pipeline.resume();
   }
 

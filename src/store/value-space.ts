@@ -19,6 +19,8 @@ export class ValueSpace {
   readonly #empty = new Set<number>();
   /** Segments of values that eviction kept. Known since the start: what was there before counts as new. */
   readonly #kept = new Set<number>();
+  /** How many copies there are in a segment that no item points to yet. */
+  readonly #copies = new Map<number, number>();
 
   /** `segmentBytes`: as in the options of the store. */
   constructor(contents: Contents, segmentBytes: number | undefined) {
@@ -50,20 +52,38 @@ export class ValueSpace {
 
   /** Takes a place for a record of so many bytes whose value expires then, among those of its kind. `now`: in Unix seconds. */
   reserve(kind: number, size: number, expiresAt: number, now: number): Place {
-    const { values, segments } = this.#contents;
-    const before = values.activeOf(kind);
-    const place = values.reserve(kind, size, now, fillSeconds(kind % KINDS));
-    // What was full of dead values before it was full is empty from the start.
-    if (before !== undefined && before !== place.segment && segments.use(before).liveItems <= 0) this.#empty.add(before);
-    segments.add(place.segment, size, expiresAt);
+    const place = this.#reserve(kind, size, now);
+    this.#contents.segments.add(place.segment, size, expiresAt);
     return place;
   }
 
-  /** The same among those that eviction kept. */
-  reserveKept(kind: number, size: number, expiresAt: number, now: number): Place {
-    const place = this.reserve(KINDS + kind, size, expiresAt, now);
-    this.#kept.add(place.segment);
+  /**
+   * Takes a place for a copy of a record, of a value that eviction kept or not. Copies have segments of their own, which no
+   * group of writes goes to. Nothing points to it before `point`.
+   */
+  reserveCopy(kind: number, size: number, now: number, isKept: boolean): Place {
+    const place = this.#reserve((isKept ? KINDS : 2 * KINDS) + kind, size, now);
+    if (isKept) this.#kept.add(place.segment);
+    this.#copies.set(place.segment, (this.#copies.get(place.segment) ?? 0) + 1);
     return place;
+  }
+
+  /** An item that expires then points to a copy from now on. */
+  point(place: Place, expiresAt: number): void {
+    this.#contents.segments.add(place.segment, place.size, expiresAt);
+    this.#endCopy(place.segment);
+  }
+
+  /** Nothing will ever point to a copy. */
+  giveBack(place: Place): void {
+    this.deadRecords.note(place);
+    this.#endCopy(place.segment);
+    if (this.#contents.segments.use(place.segment).liveItems <= 0) this.#emptied(place.segment);
+  }
+
+  /** True for a segment with copies that no item points to yet. */
+  hasCopies(segment: number): boolean {
+    return this.#copies.has(segment);
   }
 
   /** An item points to this place, besides the one that is about to be released. */
@@ -102,11 +122,29 @@ export class ValueSpace {
   clear(): void {
     this.#empty.clear();
     this.#kept.clear();
+    this.#copies.clear();
     // What replaced some of them was lost.
     this.deadRecords.clear();
   }
 
+  #reserve(kind: number, size: number, now: number): Place {
+    const { values, segments } = this.#contents;
+    const before = values.activeOf(kind);
+    const place = values.reserve(kind, size, now, fillSeconds(kind % KINDS));
+    // What was full of dead values before it was full is empty from the start.
+    if (before !== undefined && before !== place.segment && segments.use(before).liveItems <= 0) this.#emptied(before);
+    return place;
+  }
+
+  #endCopy(segment: number): void {
+    const left = (this.#copies.get(segment) ?? 0) - 1;
+    if (left > 0) this.#copies.set(segment, left);
+    else this.#copies.delete(segment);
+  }
+
   #emptied(segment: number): void {
+    // It only looks empty.
+    if (this.#copies.has(segment)) return;
     const { values } = this.#contents;
     // What is still being filled but holds only dead values is worth giving up when it is large.
     if (!values.isSealed(segment) && values.size(segment) >= SEAL_EMPTY_BYTES) values.seal(segment);

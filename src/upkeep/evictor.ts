@@ -1,7 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ReadSketch } from '../ram/read-sketch.ts';
 import { bytesOf, type DiskBudget } from './disk-budget.ts';
 import { addReport, type EvictReport, giveUp, type GiveUpDeps, isAlive, nothingGivenUp } from './give-up.ts';
 import { isWhole, recordsOf } from './segment-walk.ts';
+import { ValueMover } from './value-mover.ts';
 
 /** Rows that the hand looks at in one step. */
 const STEP_ROWS = 256;
@@ -191,7 +193,7 @@ export class Evictor {
     const { store } = this.#deps;
     const { values, segments } = store;
     // What is empty and only waits to be removed has nothing more to give.
-    const ids = values.ids().filter((id) => !this.#stuck.has(id) && segments.use(id).liveItems > 0);
+    const ids = values.ids().filter((id) => !this.#stuck.has(id) && segments.use(id).liveItems > 0 && !store.hasCopies(id));
     const sealed = ids.filter((id) => values.isSealed(id)).toSorted((a, b) => a - b);
     const bytesOfNew = ids.reduce((sum, id) => (store.isKept(id) ? sum : sum + values.size(id)), 0);
     const isNewFirst = bytesOfNew >= NEW_SHARE * values.bytes;
@@ -211,38 +213,52 @@ export class Evictor {
     let kept = 0;
     // What is on its way to the segment must be there to be seen.
     if (store.hasPending) await store.committed();
-    for await (const records of recordsOf(store, id)) {
-      if (signal.aborted) return 0;
-      await residency.withKnown(
-        records.map(({ key }) => key),
-        () => {
-          const now = cache.now();
-          for (const walked of records) {
-            const { key, offset, record } = walked;
-            const item = residency.currentOf(key);
-            if (item?.place?.segment !== id || item.place.offset !== offset) continue;
-            report.scanned++;
-            const isHot = isAlive(item, now, store) && left >= record.length && sketch.take(residency.hashOf(key));
-            if (!isHot || !isWhole(walked)) {
-              giveUp(this.#deps, key, item, now, report);
-              continue;
+    const mover = new ValueMover(store, (key, item) => residency.moved(key, item));
+    try {
+      for await (const records of recordsOf(store, id)) {
+        if (signal.aborted) return 0;
+        await residency.withKnown(
+          records.map(({ key }) => key),
+          () => {
+            const now = cache.now();
+            for (const walked of records) {
+              const { key, offset, record } = walked;
+              const item = residency.currentOf(key);
+              if (item?.place?.segment !== id || item.place.offset !== offset) continue;
+              report.scanned++;
+              const isHot = isAlive(item, now, store) && left >= record.length && sketch.take(residency.hashOf(key));
+              if (!isHot || !isWhole(walked)) {
+                giveUp(this.#deps, key, item, now, report);
+                continue;
+              }
+              mover.take(key, item, record, true);
+              left -= record.length;
+              kept += record.length;
+              report.kept++;
+              report.keptBytes += record.length;
             }
-            residency.moved(key, store.relocate(key, item, record, true));
-            left -= record.length;
-            kept += record.length;
-            report.kept++;
-            report.keptBytes += record.length;
-          }
-        },
-      );
-      // The next records are read while these are on their way, but not without a bound.
-      if (store.pendingBytes > PENDING_BYTES) await store.committed();
+          },
+        );
+        await mover.write();
+        if (mover.isFull) await this.#settle(mover);
+        // The next records are read while these are on their way, but not without a bound.
+        if (store.pendingBytes > PENDING_BYTES) await store.committed();
+      }
+      await this.#settle(mover);
+    } finally {
+      mover.drop();
     }
     if (store.segments.use(id).liveItems > 0) this.#stuck.add(id);
     this.#unsynced += size;
     // Removes the files, once nothing on disk refers to them.
     if (this.#unsynced >= SYNC_BYTES || this.used > this.budget.high) await this.#sync();
     return store.segments.use(id).liveItems > 0 ? 0 : Math.max(1, size - kept);
+  }
+
+  /** Has items that are kept point to their copies, once these are on disk. */
+  async #settle(mover: ValueMover): Promise<void> {
+    await mover.secure();
+    while (mover.stage(STEP_ROWS) > 0) await nextTurn();
   }
 
   async #sync(): Promise<void> {

@@ -4,6 +4,7 @@ import { GrantedDead } from './granted-dead.ts';
 import { calmShare, Pauses, type StepTaken } from './pauses.ts';
 import { RestWatch } from './rest-watch.ts';
 import { isWhole, recordsOf } from './segment-walk.ts';
+import { ValueMover } from './value-mover.ts';
 
 /**
  * A segment is rewritten when at least this share of it is dead: a quarter of a byte copied for each gained. Less dead ones go on
@@ -26,7 +27,7 @@ const AT_ONCE = 5;
 /** So many times what is alive, and a few segments, the log may take before it is out of proportion. */
 const PROPORTION = 1.5;
 const ALLOWANCE_BYTES = 8 * 2 ** 20;
-/** Records moved in one step, and so the most that clients wait for: one takes some 10 us of the event loop. */
+/** Records copied, or moves staged, in one step, and so the most that clients wait for: one takes some 5 us of the event loop. */
 const STEP_RECORDS = 32;
 /** The same when there is hurry: fewer steps cost less altogether. */
 const STEP_RECORDS_IN_HURRY = 128;
@@ -55,8 +56,8 @@ export interface CollectorOptions {
 
 /**
  * Gives back the space of dead values in segments of the value log that still hold live ones: copies
- * the live ones to the end of the log, so that the segment empties and is removed. A value moves only
- * if its item still points to it at that very moment.
+ * the live ones to other segments, so that the segment empties and is removed. A value moves only
+ * if its item still points to it at that very moment, and when its copy is on disk (value-mover.ts).
  */
 export class ValueCollector {
   readonly #residency: Residency;
@@ -71,6 +72,8 @@ export class ValueCollector {
   /** The segment that is being rewritten, and bytes copied of it. */
   #rewriting: number | undefined;
   #copied = 0;
+  /** Bytes moved since the process started: of what was copied, what did not change meanwhile. */
+  #movedBytes = 0;
   /** Segments with damaged records, which nothing moves. */
   readonly #stuck = new Set<number>();
   /** Since the process started: segments rewritten, bytes copied, and bytes given back by that. */
@@ -94,7 +97,7 @@ export class ValueCollector {
     const { values, segments } = this.#store;
     const left = now + (this.#isOutOfProportion() ? AT_ONCE : SOON);
     // What is moved here dies where it was.
-    const isAtRest = this.#rest.note(segments.diedBytes - this.done.bytes, values.bytes, performance.now());
+    const isAtRest = this.#rest.note(segments.diedBytes - this.#movedBytes, values.bytes, performance.now());
     // Noted even when there is nothing to do: what grows is seen by what was there before.
     const isInHurry = this.urgency() > HALF_TIME;
     const isMostDead = this.#store.deadValueBytes - this.#store.emptyBytes > HALF_TIME * this.#store.liveValueBytes;
@@ -104,7 +107,7 @@ export class ValueCollector {
     for (const id of values.ids()) {
       const size = values.size(id);
       const use = segments.use(id);
-      if (use.liveItems <= 0 || use.latestExpiry <= left || this.#stuck.has(id)) continue;
+      if (use.liveItems <= 0 || use.latestExpiry <= left || this.#stuck.has(id) || this.#store.hasCopies(id)) continue;
       if (!values.isSealed(id) && size - use.liveBytes < OPEN_DEAD_SHARE * values.segmentBytes) continue;
       const share = 1 - use.liveBytes / size;
       if (share >= bestShare) {
@@ -154,35 +157,62 @@ export class ValueCollector {
   async #rewrite(id: number, signal: AbortSignal): Promise<void> {
     // What is on its way to the segment must be there to be seen.
     if (this.#store.hasPending) await this.#store.committed();
-    let began = performance.now();
-    let copied = this.done.bytes;
-    for await (const records of recordsOf(this.#store, id, () => (this.urgency() > HALF_TIME ? STEP_RECORDS_IN_HURRY : STEP_RECORDS))) {
-      if (signal.aborted) return;
-      await this.#residency.withKnown(
-        records.map(({ key }) => key),
-        () => {
-          for (const walked of records) {
-            const { key, offset, record } = walked;
-            const item = this.#residency.currentOf(key);
-            if (item?.place?.segment !== id || item.place.offset !== offset) continue;
-            if (!isWhole(walked)) continue;
-            this.#residency.moved(key, this.#store.relocate(key, item, record));
-            this.done.bytes += record.length;
-            this.#copied += record.length;
-          }
-        },
-      );
-      if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.committed();
-      if (this.#busyMs !== undefined) await this.#pauses.after(this.#stepTaken(began, records.length, copied), restShare(this.#busyMs(), this.urgency()), signal);
-      // What follows is dead.
-      if (this.#store.segments.use(id).liveItems <= 0) return;
-      began = performance.now();
-      copied = this.done.bytes;
+    const mover = new ValueMover(this.#store, (key, item) => {
+      this.#residency.moved(key, item);
+      this.#movedBytes += item.place!.size;
+    });
+    try {
+      let began = performance.now();
+      let copied = this.done.bytes;
+      for await (const records of recordsOf(this.#store, id, () => this.#stepRecords())) {
+        if (signal.aborted) return;
+        await this.#residency.withKnown(
+          records.map(({ key }) => key),
+          () => {
+            for (const walked of records) {
+              const { key, offset, record } = walked;
+              const item = this.#residency.currentOf(key);
+              if (item?.place?.segment !== id || item.place.offset !== offset) continue;
+              if (!isWhole(walked)) continue;
+              mover.take(key, item, record);
+              this.done.bytes += record.length;
+              this.#copied += record.length;
+            }
+          },
+        );
+        await this.#pause({ tookMs: performance.now() - began, items: records.length / 2, bytes: this.done.bytes - copied }, signal);
+        await mover.write();
+        if (mover.isFull) await this.#settle(mover, signal);
+        // What follows is dead.
+        if (mover.hasAll(this.#store.segments.use(id).liveItems)) break;
+        began = performance.now();
+        copied = this.done.bytes;
+      }
+      await this.#settle(mover, signal);
+    } finally {
+      mover.drop();
     }
   }
 
-  #stepTaken(began: number, items: number, copiedBefore: number): StepTaken {
-    return { tookMs: performance.now() - began, items, bytes: this.done.bytes - copiedBefore };
+  /** Has items point to their copies, once these are on disk. */
+  async #settle(mover: ValueMover, signal: AbortSignal): Promise<void> {
+    await mover.secure();
+    for (;;) {
+      const began = performance.now();
+      const items = mover.stage(this.#stepRecords());
+      if (items === 0) return;
+      if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.committed();
+      await this.#pause({ tookMs: performance.now() - began, items: items / 2 }, signal);
+    }
+  }
+
+  #stepRecords(): number {
+    return this.urgency() > HALF_TIME ? STEP_RECORDS_IN_HURRY : STEP_RECORDS;
+  }
+
+  /** Each record takes two steps, so that it counts as half in each. */
+  async #pause(taken: StepTaken, signal: AbortSignal): Promise<void> {
+    if (this.#busyMs !== undefined) await this.#pauses.after(taken, restShare(this.#busyMs(), this.urgency()), signal);
   }
 
   /** How many times as much is dead as alive, of what does not count as granted. Each call is a look that is remembered. */

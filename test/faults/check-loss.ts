@@ -28,7 +28,7 @@ interface Found {
 
 /**
  * Opens a store from what is left of its files, in a directory of its own, and compares it with what was written: it must be
- * the store as of one moment, not before the last write that is safe; but for values that were stored or moved later, which may be misses.
+ * the store as of one moment, not before the last write that is safe; but for values that were stored later, which may be misses.
  *
  * @throws Error that says what is wrong
  */

@@ -2,6 +2,7 @@ import type { Item } from '../../src/item.ts';
 import type { JobRow } from '../../src/store/job-row.ts';
 import type { Store } from '../../src/store/store.ts';
 import { recordsOf, type WalkedRecord } from '../../src/upkeep/segment-walk.ts';
+import { ValueMover } from '../../src/upkeep/value-mover.ts';
 import { buildItem } from '../support/build-item.ts';
 import type { Random } from './random.ts';
 import { marksOf, type Moment } from './moment.ts';
@@ -27,7 +28,7 @@ const DECK: readonly WriteKind[] = (Object.keys(SHARES) as WriteKind[]).flatMap(
 export interface KeyState {
   readonly write: number;
   readonly value: string | undefined;
-  /** The write that put the value where it is. A touch leaves it there. */
+  /** The write that stored the value. A touch leaves it where it is; what is moved is on disk before it is anywhere else. */
   readonly placedBy: number;
 }
 
@@ -41,21 +42,18 @@ export class StoreWriter {
   readonly made = new Map<WriteKind, number>();
   readonly #store: Store;
   readonly #random: Random;
-  readonly #syncsEach: boolean;
   /** All that is on disk, flushed items included. */
   readonly #items = new Map<string, Item>();
   #deck: WriteKind[] = [];
   #job: { readonly number: number; readonly row: JobRow } | undefined;
 
-  private constructor(store: Store, random: Random, syncsEach: boolean) {
+  private constructor(store: Store, random: Random) {
     this.#store = store;
     this.#random = random;
-    this.#syncsEach = syncsEach;
   }
 
-  /** `syncsEach`: the store forces every write to disk before it counts. */
-  static async on(store: Store, random: Random, syncsEach: boolean): Promise<StoreWriter> {
-    const writer = new StoreWriter(store, random, syncsEach);
+  static async on(store: Store, random: Random): Promise<StoreWriter> {
+    const writer = new StoreWriter(store, random);
     writer.moments.push(await marksOf(store));
     return writer;
   }
@@ -167,13 +165,14 @@ export class StoreWriter {
     const records: WalkedRecord[] = [];
     for await (const more of recordsOf(store, id)) records.push(...more);
     const isKept = this.#random.chance(0.5);
+    const mover = new ValueMover(store, (key, item) => this.#items.set(key, item));
     for (const { key, offset, record } of records) {
       const item = this.#items.get(key);
       if (item?.place?.segment !== id || item.place.offset !== offset) continue;
-      this.#items.set(key, store.relocate(key, item, record, isKept));
-      // A copy is not on disk before the next sync, and may be all that a row points to.
-      if (!this.#syncsEach) this.#note(key, this.history.get(key)?.at(-1)?.value);
+      mover.take(key, item, record, isKept);
     }
+    await mover.secure();
+    mover.stage(records.length);
     return true;
   }
 

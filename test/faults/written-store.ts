@@ -1,5 +1,6 @@
 import { Store } from '../../src/store/store.ts';
 import { type DiskImage, readImage } from './disk-image.ts';
+import { noteForcedSizes, withForced } from './forced-sizes.ts';
 import type { Moment } from './moment.ts';
 import type { Random } from './random.ts';
 import { type KeyState, StoreWriter, type WriteKind } from './store-writer.ts';
@@ -49,7 +50,8 @@ export async function writeStore(directory: string, spec: WriteSpec, random: Ran
     writeBufferBytes: spec.writeBufferBytes,
     segmentBytes: SEGMENT_BYTES,
   });
-  const writer = await StoreWriter.on(store, random, spec.syncsEach);
+  const forced = noteForcedSizes(store);
+  const writer = await StoreWriter.on(store, random);
   for (let i = 0; i < spec.before; i++) await writer.write();
   const unsynced = await readImage(directory);
   // This removes segments that are empty by now.
@@ -63,5 +65,5 @@ export async function writeStore(directory: string, spec: WriteSpec, random: Ran
   await store.close();
   const removed = new Map([...unsynced, ...synced].filter(([name]) => /\.(values|log|ldb)$/.test(name) && !written.has(name)));
   const { history, moments, made } = writer;
-  return { syncsEach: spec.syncsEach, written, synced, removed, history, moments, made, safe, last: writer.writes };
+  return { syncsEach: spec.syncsEach, written, synced: withForced(synced, written, forced), removed, history, moments, made, safe, last: writer.writes };
 }

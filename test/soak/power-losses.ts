@@ -35,7 +35,7 @@ export async function runPowerLosses(states: number, seed: number, endMs: number
   }
   say(
     `power lost in ${sum.points} of ${states} states of ${sum.stores} stores: ${sum.earlier} were as of an earlier moment than the last write, ${sum.cut} had writes ` +
-      `behind a hole, ${sum.lostValues} values stored or moved since the last sync were gone; ${faults.length} faults`,
+      `behind a hole, ${sum.lostValues} values stored since the last sync were gone; ${faults.length} faults`,
   );
   say(`written after the last sync: ${[...made].map(([kind, count]) => `${count} ${kind}`).join(', ')}; ${sum.removed} files removed by it or since`);
   if (sum.points < states && isOver()) say(`only ${sum.points} of ${states} states fitted into the time`);

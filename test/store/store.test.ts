@@ -2,13 +2,14 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { TugelaError } from '../../src/errors.ts';
-import type { Item } from '../../src/item.ts';
+import type { Item, Place } from '../../src/item.ts';
 import { RECORD_HEAD_BYTES } from '../../src/store/item-row.ts';
 import { RowBatch } from '../../src/store/row-batch.ts';
-import { Store, type StoreOptions } from '../../src/store/store.ts';
+import { type Copy, Store, type StoreOptions } from '../../src/store/store.ts';
 import { ttlShift } from '../../src/store/ttl-bucket.ts';
 import { INLINE_MAX } from '../../src/store/tuning.ts';
 import { writeRecord } from '../../src/store/value-record.ts';
@@ -250,7 +251,9 @@ describe('Store', () => {
       { weight: 5, arbitrary: fc.record({ kind: fc.constant('put' as const), key, length, expiresIn }) },
       { weight: 3, arbitrary: fc.record({ kind: fc.constant('restate' as const), key, expiresIn }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), key }) },
-      { weight: 1, arbitrary: fc.record({ kind: fc.constant('relocate' as const), key }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('copy' as const), key, isKept: fc.boolean() }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('relocate' as const), key }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('drop' as const), key }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('commit' as const) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('sync' as const) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
@@ -260,6 +263,7 @@ describe('Store', () => {
         await withTempDirectory(async (directory) => {
           let store = await open(directory);
           const model = new Map<string, Item>();
+          const copies = new Map<string, { readonly copy: Copy; readonly place: Place }>();
           const expiry = (expiresIn: number): Partial<Item> => ({
             expiresAt: expiresIn === 0 ? 0 : NOW + expiresIn,
             ttlShift: expiresIn === 0 ? 0 : ttlShift(expiresIn),
@@ -279,9 +283,30 @@ describe('Store', () => {
                 if (old !== undefined) store.remove(step.key, old);
                 model.delete(step.key);
                 break;
-              case 'relocate':
-                if (old?.place !== undefined) model.set(step.key, { ...store.relocate(step.key, old, recordOf(step.key, old)), value: old.value });
+              case 'copy': {
+                if (old?.place === undefined) break;
+                const copy = store.copy(step.key, old, recordOf(step.key, old), step.isKept);
+                copies.set(step.key, { copy, place: old.place });
+                await store.copies.write([copy]);
+                await store.copies.sync([copy]);
                 break;
+              }
+              case 'relocate': {
+                const begun = copies.get(step.key);
+                if (begun === undefined) break;
+                copies.delete(step.key);
+                const moved = store.relocate(begun.copy);
+                expect(moved !== undefined).toBe(old?.place !== undefined && isDeepStrictEqual(old.place, begun.place));
+                if (moved !== undefined) model.set(step.key, { ...moved, value: old!.value });
+                break;
+              }
+              case 'drop': {
+                const begun = copies.get(step.key);
+                if (begun === undefined) break;
+                copies.delete(step.key);
+                store.copies.drop([begun.copy]);
+                break;
+              }
               case 'commit':
                 await store.committed();
                 break;
@@ -291,6 +316,7 @@ describe('Store', () => {
               case 'reopen':
                 await store.close();
                 await checkStore(directory);
+                copies.clear();
                 store = await open(directory);
                 break;
             }

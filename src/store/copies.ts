@@ -1,0 +1,154 @@
+import { messageOf, TugelaError } from '../errors.ts';
+import type { Item, Place } from '../item.ts';
+import type { CommitPipeline } from './commit-pipeline.ts';
+import type { CommitStats } from './commit-stats.ts';
+import type { Contents } from './contents.ts';
+import { NO_REST, type RecordWrite } from './value-log.ts';
+import type { ValueSpace } from './value-space.ts';
+
+/** A record of the value log at a new place, to which its item does not point yet. */
+export interface Copy {
+  readonly key: string;
+  readonly place: Place;
+}
+
+interface OpenCopy extends Copy {
+  /** The newest state of the item, which lies at its old place. */
+  item: Item;
+  /** Undefined once it is being written. */
+  record: Buffer | undefined;
+}
+
+/**
+ * Copies of records that are on their way to other segments. They are forced to disk before a row points to them: of a
+ * value that was safe where it was the row may reach the disk at once, and the copy is all that it then has. Until it is
+ * taken, an item stays where it was, and whatever is staged of it counts.
+ */
+export class Copies {
+  readonly #contents: Contents;
+  readonly #pipeline: CommitPipeline;
+  readonly #space: ValueSpace;
+  readonly #commits: CommitStats;
+  /** By key: one may be on its way once. */
+  readonly #open = new Map<string, OpenCopy>();
+  readonly #underWay = new Set<Promise<void>>();
+
+  /** `commits` is kept up to date. */
+  constructor(contents: Contents, pipeline: CommitPipeline, space: ValueSpace, commits: CommitStats) {
+    this.#contents = contents;
+    this.#pipeline = pipeline;
+    this.#space = space;
+    this.#commits = commits;
+  }
+
+  /** Begins a copy of an item's record; `place` is one that `ValueSpace.reserveCopy` gave. */
+  begin(key: string, item: Item, record: Buffer, place: Place): Copy {
+    const before = this.#open.get(key);
+    if (before !== undefined) this.#giveUp(before);
+    const copy: OpenCopy = { key, place, item, record };
+    this.#open.set(key, copy);
+    return copy;
+  }
+
+  /** True while the item is still where it was copied from. */
+  isOpen(copy: Copy): boolean {
+    return this.#open.get(copy.key) === copy;
+  }
+
+  /** Notes what is staged of a key, null = deleted: a copy of a value that is not the item's any more is dead. */
+  changed(key: string, item: Item | null): void {
+    const copy = this.#open.get(key);
+    if (copy === undefined) return;
+    const { place } = copy.item;
+    if (item?.place !== undefined && item.place.segment === place?.segment && item.place.offset === place.offset) copy.item = item;
+    else this.#giveUp(copy);
+  }
+
+  /**
+   * Writes copies to their places, those that were written before and those that are dead left out. Resolves when the operating
+   * system has them.
+   *
+   * @throws TugelaError TUGELA_STORE_FAILED while writes are refused, or when the disk fails: then they are from now on
+   */
+  write(copies: readonly Copy[]): Promise<void> {
+    return this.#tracked(async () => {
+      const records: RecordWrite[] = [];
+      let bytes = 0;
+      for (const { key } of copies.filter((copy) => this.isOpen(copy))) {
+        const copy = this.#open.get(key)!;
+        if (copy.record === undefined) continue;
+        records.push({ place: copy.place, bytes: copy.record, rest: NO_REST, isSummed: true });
+        bytes += copy.record.length;
+        copy.record = undefined;
+      }
+      if (records.length > 0) await this.#contents.values.write(records);
+      this.#commits.valueBytes += bytes;
+    }, 'write to');
+  }
+
+  /** Forces copies to disk that were written. Throws as `write` does. */
+  sync(copies: readonly Copy[]): Promise<void> {
+    return this.#tracked(async () => {
+      const segments = new Set(copies.filter((copy) => this.isOpen(copy)).map(({ place }) => place.segment));
+      if (segments.size === 0) return;
+      await this.#contents.values.sync(segments);
+      this.#commits.syncs++;
+    }, 'force copies to disk in');
+  }
+
+  /** Ends a copy: returns the newest state of its item, which is to point to it now; undefined when it is dead. */
+  take(copy: Copy): Item | undefined {
+    // What was staged last may be lost, and with it what is known here.
+    if (!this.isOpen(copy) || this.#pipeline.failure !== undefined) return undefined;
+    const { item } = this.#open.get(copy.key)!;
+    this.#open.delete(copy.key);
+    return item;
+  }
+
+  /** Gives up copies that were not taken. */
+  drop(copies: readonly Copy[]): void {
+    for (const { key } of copies.filter((copy) => this.isOpen(copy))) this.#giveUp(this.#open.get(key)!);
+  }
+
+  /** Resolves when nothing is being written or forced to disk. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  /** The contents were replaced: no copy is good any more. */
+  clear(): void {
+    this.#open.clear();
+  }
+
+  #giveUp(copy: OpenCopy): void {
+    this.#open.delete(copy.key);
+    if (this.#pipeline.failure !== undefined) return;
+    if (copy.record !== undefined) {
+      copy.record = undefined;
+      // Who reads the segment from record to record must get past its place.
+      this.#pipeline.staged.unused.push(copy.place);
+      this.#pipeline.stateChanged();
+    }
+    this.#space.giveBack(copy.place);
+  }
+
+  /** Nothing may be replaced or closed before it has ended. */
+  #tracked(work: () => Promise<void>, what: string): Promise<void> {
+    const { failure } = this.#pipeline;
+    if (failure !== undefined) return Promise.reject(failure);
+    const done = this.#failing(work, what).finally(() => this.#underWay.delete(done));
+    this.#underWay.add(done);
+    return done;
+  }
+
+  async #failing(work: () => Promise<void>, what: string): Promise<void> {
+    try {
+      await work();
+    } catch (cause) {
+      // As after any failed write or sync: who can tell what is on disk?
+      const failure = new TugelaError('TUGELA_STORE_FAILED', `Cannot ${what} store at ${this.#contents.directory}: ${messageOf(cause)}`, { cause });
+      this.#pipeline.stop(failure);
+      throw failure;
+    }
+  }
+}
