@@ -118,14 +118,17 @@ async function silent(port: number): Promise<Socket> {
 /** Asks the same again as soon as it is answered. */
 async function greedy(port: number, request: string): Promise<void> {
   const socket = await silent(port);
+  let wake: () => void = () => undefined;
+  // Once for all waits: a listener for each, of two events of which one comes, would leave the other behind each time.
+  for (const event of ['readable', 'close']) socket.on(event, () => wake());
   for (;;) {
     let tail = '';
     socket.write(request);
     while (!tail.endsWith('END\r\n')) {
+      if (socket.destroyed) return;
       const chunk: unknown = socket.read();
       if (Buffer.isBuffer(chunk)) tail = chunk.toString('latin1', Math.max(0, chunk.length - 5));
-      else await Promise.race([once(socket, 'readable'), once(socket, 'close')]);
-      if (socket.destroyed) return;
+      else await new Promise<void>((resolve) => (wake = resolve));
     }
   }
 }
