@@ -4,6 +4,7 @@ import { hashKey } from '../../../src/ram/hash.ts';
 import { RamTier } from '../../../src/ram/ram-tier.ts';
 import { ReadSketch } from '../../../src/ram/read-sketch.ts';
 import { type Contest, type ContestGroup, mustAgree, type Pass } from './contest.ts';
+import { NOW, remembered } from './items.ts';
 import { keyOf } from './requests.ts';
 
 /** Items that are remembered: with their rows they fit no processor's cache. */
@@ -13,8 +14,6 @@ const USED = 1000;
 /** Prime to COUNT, so that all have their turn. */
 const STRIDE = 7919;
 const SEED = 12_345;
-const NOW = 1_800_000_000;
-const VALUE_BYTES = 100;
 const TIER_BYTES = 64 * 2 ** 20;
 const TABLE_BYTES = 2 ** 20;
 
@@ -55,7 +54,7 @@ function finding(keys: readonly Buffer[]): Contest {
 /** The naive way copies the value, since what is read is overwritten by the next read. */
 function putting(keys: readonly Buffer[]): Contest {
   const { tier, map } = filled(keys);
-  const items = keys.map((_, i) => itemOf(i));
+  const items = keys.map((_, i) => remembered(i));
   return contest(
     'put an item of 100 B over another, hash included',
     (i) => (tier.put(hashOf(keys[i]!), keys[i]!, 0, keys[i]!.length, items[i]) ? 1 : 0),
@@ -124,7 +123,7 @@ function filled(keys: readonly Buffer[]): { tier: RamTier; map: Map<string, Item
   const tier = new RamTier(TIER_BYTES);
   const map = new Map<string, Item>();
   for (const [i, key] of keys.entries()) {
-    const item = itemOf(i);
+    const item = remembered(i);
     tier.put(hashOf(key), key, 0, key.length, item);
     map.set(key.toString('latin1'), item);
   }
@@ -133,19 +132,4 @@ function filled(keys: readonly Buffer[]): { tier: RamTier; map: Map<string, Item
 
 function hashOf(key: Buffer): number {
   return hashKey(key, 0, key.length, SEED);
-}
-
-function itemOf(index: number): Item {
-  return {
-    flags: 0,
-    expiresAt: 0,
-    storedAt: NOW,
-    cas: index + 1,
-    ttlShift: 0,
-    bits: 0,
-    chosenCas: undefined,
-    length: VALUE_BYTES,
-    value: Buffer.alloc(VALUE_BYTES, index & 0xff),
-    place: undefined,
-  };
 }

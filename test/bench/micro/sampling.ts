@@ -1,11 +1,11 @@
 import { Command, Op } from '../../../src/cache/command.ts';
-import type { Item } from '../../../src/item.ts';
 import { hashKey } from '../../../src/ram/hash.ts';
 import { RamTier } from '../../../src/ram/ram-tier.ts';
 import { HotKeys, type LengthOf } from '../../../src/server/hot-keys.ts';
 import { Random } from '../load/random.ts';
 import { Zipf } from '../load/zipf.ts';
 import { type Contest, type ContestGroup, mustAgree, type Pass } from './contest.ts';
+import { remembered, VALUE_BYTES } from './items.ts';
 import { keyOf } from './requests.ts';
 
 const KEYS = 100_000;
@@ -13,8 +13,6 @@ const KEYS = 100_000;
 const NAMED = 16_384;
 const KEY_BYTES = keyOf(0).length;
 const SEED = 12_345;
-const NOW = 1_800_000_000;
-const VALUE_BYTES = 100;
 const TIER_BYTES = 64 * 2 ** 20;
 /** Milliseconds from one look at the clock to the next, such that every key is looked at: slower traffic than sampling bears. */
 const SLOW_MS = 13;
@@ -33,7 +31,7 @@ export function samplingGroup(): ContestGroup {
   const tier = new RamTier(TIER_BYTES);
   for (let i = 0; i < KEYS; i++) {
     const key = Buffer.from(keyOf(i), 'latin1');
-    tier.put(hashKey(key, 0, KEY_BYTES, SEED), key, 0, KEY_BYTES, itemOf(i));
+    tier.put(hashKey(key, 0, KEY_BYTES, SEED), key, 0, KEY_BYTES, remembered(i));
   }
   const lengthOf: LengthOf = (bytes, start, end) => {
     const slot = tier.find(hashKey(bytes, start, end, SEED), bytes, start, end);
@@ -88,19 +86,4 @@ function switchedOn(lengthOf: LengthOf, nowMs: () => number): Sampling {
   const hotKeys: HotKeys = new HotKeys(lengthOf, (isOn) => (sampling.sample = isOn ? (command) => hotKeys.note(command) : undefined), nowMs, () => 0.5);
   hotKeys.ask();
   return sampling;
-}
-
-function itemOf(index: number): Item {
-  return {
-    flags: 0,
-    expiresAt: 0,
-    storedAt: NOW,
-    cas: index + 1,
-    ttlShift: 0,
-    bits: 0,
-    chosenCas: undefined,
-    length: VALUE_BYTES,
-    value: Buffer.alloc(VALUE_BYTES),
-    place: undefined,
-  };
 }
