@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isEnd, parseState } from '../../../daemon/replies.ts';
+import type { LineClient } from '../../../daemon/line-client.ts';
+import { isEnd, parseState, parseStats } from '../../../daemon/replies.ts';
+import { NAME_BYTES } from '../load/items.ts';
 import type { LoadSpec } from '../load/load-spec.ts';
 import { LoadGenerator } from '../load-generator.ts';
 import { fill } from '../measurement.ts';
@@ -9,6 +11,7 @@ import { median, medianRatio, roundOrder } from '../statistics.ts';
 import { formatTable } from '../table.ts';
 import { connectTo, tugelaAs } from '../tugela.ts';
 import { fillLoad, workloads } from '../workloads.ts';
+import { addWritten, NOTHING_WRITTEN, type Written, writtenBetween, writtenIn, writtenTable } from '../written.ts';
 import { numberOf, type Part, type PartContext, type PartResult } from './part.ts';
 
 const SETTLE_LIMIT_MS = 15_000;
@@ -55,11 +58,19 @@ export const setCost: Part = {
   run,
 };
 
+function describe({ keys, timeToLive: [from, to] }: Variant): string {
+  const life = to === 0 ? 'for ever' : from === to ? '1 hour' : `${from} to ${to} s, until all is swept`;
+  return `${keys} keys, ${life}`;
+}
+
 /** A variant in a round. */
 interface Measured {
   /** Microseconds of CPU per set: the server's, and with that of its daemon. */
   readonly server: number;
   readonly both: number;
+  readonly operations: number;
+  /** What the server wrote for them, until it was at rest. */
+  readonly written: Written;
   readonly opsPerSecond: number;
   readonly otherCores: number;
 }
@@ -96,23 +107,27 @@ async function run({ given, directory, keeper, log }: PartContext): Promise<Part
   for (const { server } of running) await server.stop();
   const figures = (name: string, figure: (measured: Measured) => number): number[] => running.find(({ variant }) => variant.name === name)!.measured.map(figure);
   const ratio = (variant: Variant, figure: (measured: Measured) => number): number => medianRatio(figures(variant.name, figure), figures(variant.against, figure)) ?? Number.NaN;
-  const rows = VARIANTS.map((variant) => {
-    const [from, to] = variant.timeToLive;
-    const life = to === 0 ? 'for ever' : from === to ? '1 hour' : `${from} to ${to} s, until all is swept`;
-    return [
-      `${variant.keys} keys, ${life}`,
-      median(figures(variant.name, ({ server }) => server)).toFixed(1),
-      ratio(variant, ({ server }) => server).toFixed(3),
-      median(figures(variant.name, ({ both }) => both)).toFixed(1),
-      ratio(variant, ({ both }) => both).toFixed(3),
-      median(figures(variant.name, ({ opsPerSecond }) => opsPerSecond)).toFixed(0),
-      median(figures(variant.name, ({ otherCores }) => otherCores)).toFixed(2),
-    ];
-  });
+  const rows = VARIANTS.map((variant) => [
+    describe(variant),
+    median(figures(variant.name, ({ server }) => server)).toFixed(1),
+    ratio(variant, ({ server }) => server).toFixed(3),
+    median(figures(variant.name, ({ both }) => both)).toFixed(1),
+    ratio(variant, ({ both }) => both).toFixed(3),
+    median(figures(variant.name, ({ opsPerSecond }) => opsPerSecond)).toFixed(0),
+    median(figures(variant.name, ({ otherCores }) => otherCores)).toFixed(2),
+  ]);
+  const itemBytes = base.keyPrefix.length + NAME_BYTES + valueBytes;
+  const storing = running.map(({ variant, measured }) => ({
+    name: describe(variant),
+    stored: itemBytes * measured.reduce((sum, { operations }) => sum + operations, 0),
+    written: measured.map((one) => one.written).reduce(addWritten, NOTHING_WRITTEN),
+  }));
   return {
     tables: [
       `Medians of ${rounds} interleaved rounds of ${seconds} s; ratios are medians of those within a round, to the same keys for ever. CPU in µs per set.`,
       formatTable(['set of', 'server CPU', '×', 'with the daemon', '×', 'sets/s', 'others'], rows),
+      'Bytes written by the server for each byte of key and value stored, in all rounds, with what followed until it was at rest.',
+      writtenTable('set of', storing),
     ],
     bounds: VARIANTS.filter(({ timeToLive, untilSwept }) => timeToLive[1] > 0 && !untilSwept).map((variant) => ({
       what: `server CPU of a set of ${variant.keys} keys with a time to live, in times one without`,
@@ -127,6 +142,7 @@ async function measure(server: Server, generator: LoadGenerator, seconds: number
   await generator.run(WARM_UP_SECONDS);
   if (untilSwept) await swept(server);
   await server.settle(SETTLE_LIMIT_MS);
+  const writtenBefore = await written(server);
   const [before, leaderBefore, machineBefore] = [server.usage().cpuSeconds, processCpuSeconds(server.pid), machineCpuSeconds()];
   const load = await generator.run(seconds);
   if (load.wrong > 0) throw new Error(`${load.wrong} wrong answers, the first: ${load.firstWrong ?? ''}`);
@@ -137,6 +153,8 @@ async function measure(server: Server, generator: LoadGenerator, seconds: number
   return {
     server: (leader * US_PER_S) / load.operations,
     both: (both * US_PER_S) / load.operations,
+    operations: load.operations,
+    written: writtenBetween(writtenBefore, await written(server)),
     opsPerSecond: load.operations / load.seconds,
     otherCores: Math.max(0, machine) / load.seconds,
   };
@@ -144,9 +162,19 @@ async function measure(server: Server, generator: LoadGenerator, seconds: number
 
 /** Resolves when the index is empty. */
 async function swept(server: Server): Promise<void> {
+  await withClient(server, async (client) => {
+    while (parseState(await client.request('expire state', isEnd)).entries > 0) await sleep(POLL_MS);
+  });
+}
+
+async function written(server: Server): Promise<Written> {
+  return await withClient(server, async (client) => writtenIn(parseStats(await client.request('stats storage', isEnd))));
+}
+
+async function withClient<T>(server: Server, ask: (client: LineClient) => Promise<T>): Promise<T> {
   const client = await connectTo(server);
   try {
-    while (parseState(await client.request('expire state', isEnd)).entries > 0) await sleep(POLL_MS);
+    return await ask(client);
   } finally {
     client.close();
   }

@@ -1,6 +1,7 @@
 import { Histogram } from '../load/histogram.ts';
 import { median } from '../statistics.ts';
 import { formatTable } from '../table.ts';
+import { addWritten, NOTHING_WRITTEN, type Written, writtenTable } from '../written.ts';
 import { numberOf, type PartContext, type PartResult } from './part.ts';
 
 const NS_PER_US = 1e3;
@@ -26,6 +27,9 @@ export interface Sample {
 export interface Stretch {
   readonly samples: readonly Sample[];
   readonly latencies: Histogram;
+  /** Bytes of keys and values that were stored, and what was written meanwhile. */
+  readonly stored: number;
+  readonly written: Written;
   /** Seconds of CPU of the server, of its daemon, of the load generator and of all else, over `seconds`. */
   readonly cpu: { readonly server: number; readonly daemon: number; readonly generator: number; readonly others: number };
   readonly seconds: number;
@@ -77,6 +81,7 @@ export function reportSteadyState(given: PartContext['given'], expiring: readonl
     const { opsPerSecond, p99, backlog, live, disk, entries } = summary(long.samples.slice(index * size, (index + 1) * size));
     return [`${index * size} s`, opsPerSecond.toFixed(0), p99.toFixed(0), String(backlog), entries.toFixed(0), (live / MB).toFixed(0), disk.toFixed(2)];
   });
+  const loads: [name: string, Stretch][] = [['for ever', together(plain)], ['1 to 60 s', together(expiring.slice(0, plain.length))], ['the last', long]];
   const all = summary(expiring.flatMap(({ samples }) => samples));
   return {
     tables: [
@@ -85,10 +90,12 @@ export function reportSteadyState(given: PartContext['given'], expiring: readonl
       'All rounds, and the last load with times to live: CPU in µs per set, of the server and of its daemon; index entries and live MB, medians.',
       formatTable(
         ['time to live', 's', 'sets/s', 'p50 µs', 'p99 µs', 'p99.9 µs', 'server CPU', 'daemon CPU', 'backlog', 'index entries', 'live MB', 'disk', 'generator', 'others'],
-        [row('for ever', together(plain)), row('1 to 60 s', together(expiring.slice(0, plain.length))), row('the last', long)],
+        loads.map(([name, stretch]) => row(name, stretch)),
       ),
       'The course of the last, by the time since all its keys had been in use for a minute:',
       formatTable(['from', 'sets/s', 'p99 µs', 'backlog', 'index entries', 'live MB', 'disk'], course),
+      'Bytes written by the server for each byte of key and value stored, over the measured time; what sweeps wrote is in them.',
+      writtenTable('time to live', loads.map(([name, { stored, written }]) => ({ name, stored, written }))),
     ],
     bounds: [
       { what: 'seconds that the oldest index entry is overdue', measured: all.backlog, most: numberOf(given, 'backlog') },
@@ -128,6 +135,8 @@ function together(stretches: readonly Stretch[]): Stretch {
   return {
     samples: stretches.flatMap(({ samples }) => samples),
     latencies,
+    stored: sum(({ stored }) => stored),
+    written: stretches.map(({ written }) => written).reduce(addWritten, NOTHING_WRITTEN),
     cpu: { server: sum(({ cpu }) => cpu.server), daemon: sum(({ cpu }) => cpu.daemon), generator: sum(({ cpu }) => cpu.generator), others: sum(({ cpu }) => cpu.others) },
     seconds: sum(({ seconds }) => seconds),
   };

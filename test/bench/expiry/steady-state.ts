@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LineClient } from '../../../daemon/line-client.ts';
-import { isEnd, parseState } from '../../../daemon/replies.ts';
+import { isEnd, parseState, parseStats } from '../../../daemon/replies.ts';
 import { lagSeconds } from '../../../daemon/stats.ts';
 import { Histogram } from '../load/histogram.ts';
 import { NAME_BYTES } from '../load/items.ts';
@@ -11,6 +11,7 @@ import { machineCpuSeconds, processCpuSeconds } from '../process-usage.ts';
 import { Server } from '../server.ts';
 import { connectTo, tugelaAs } from '../tugela.ts';
 import { fillLoad, workloads } from '../workloads.ts';
+import { type Written, writtenBetween, writtenIn } from '../written.ts';
 import { numberOf, type Part, type PartContext, type PartResult } from './part.ts';
 import { describe, percentile, reportSteadyState, type Sample, type Stretch } from './steady-report.ts';
 
@@ -120,21 +121,26 @@ class Subject {
 
   async measure(seconds: number): Promise<Stretch> {
     const { items, valueBytes, timeToLive } = this.#spec;
+    const itemBytes = KEY_PREFIX.length + NAME_BYTES + valueBytes;
+    const writtenBefore = await this.#written();
     const latencies = new Histogram();
     const samples: Sample[] = [];
     const [cpuBefore, leaderBefore, machineBefore, startedMs] = [this.#server.usage().cpuSeconds, processCpuSeconds(this.#server.pid), machineCpuSeconds(), performance.now()];
     let generator = 0;
+    let stored = 0;
     for (let second = 0; second < seconds; second += 1) {
       const [{ result, details }, seen] = await Promise.all([this.#generator.runInDetail(1), this.#look()]);
       if (result.wrong > 0) throw new Error(`${result.wrong} wrong answers, the first: ${result.firstWrong ?? ''}`);
       latencies.add(details.latencies);
       generator += result.cpuSeconds;
       const itemsAlive = timeToLive[1] === 0 ? items : details.itemsAlive;
-      samples.push({ ...seen, operations: result.operations, p99: result.p99, liveBytes: itemsAlive * (KEY_PREFIX.length + NAME_BYTES + valueBytes) });
+      samples.push({ ...seen, operations: result.operations, p99: result.p99, liveBytes: itemsAlive * itemBytes });
+      stored += result.operations * itemBytes;
       if ((second + 1) % 30 === 0) this.#log(`${this.#name}: ${describe(samples.slice(-30), second + 1)}`);
     }
     const [both, server, machine] = [this.#server.usage().cpuSeconds - cpuBefore, processCpuSeconds(this.#server.pid) - leaderBefore, machineCpuSeconds() - machineBefore];
-    return { samples, latencies, cpu: { server, daemon: Math.max(0, both - server), generator, others: Math.max(0, machine - both - generator) }, seconds: (performance.now() - startedMs) / 1000 };
+    const written = writtenBetween(writtenBefore, await this.#written());
+    return { samples, latencies, stored, written, cpu: { server, daemon: Math.max(0, both - server), generator, others: Math.max(0, machine - both - generator) }, seconds: (performance.now() - startedMs) / 1000 };
   }
 
   pause(): void {
@@ -149,6 +155,10 @@ class Subject {
     this.#client.close();
     this.#generator.end();
     await this.#server.stop();
+  }
+
+  async #written(): Promise<Written> {
+    return writtenIn(parseStats(await this.#client.request('stats storage', isEnd)));
   }
 
   /** Looks at the server in the middle of a second of load. */
