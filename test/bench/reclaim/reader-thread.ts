@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Histogram } from '../load/histogram.ts';
 import { Random } from '../load/random.ts';
 import { type DataSet, keyOf, keptId } from './data-set.ts';
+import type { Portion } from './phases.ts';
 import { Pipe } from './pipe.ts';
 
 /** What the thread is started with. */
@@ -14,27 +15,10 @@ export interface ReaderOrder {
   readonly restMs: number;
 }
 
-/** Times of gets since the last report, in milliseconds. */
-export interface ReaderReport {
-  readonly gets: number;
-  readonly misses: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly max: number;
-  /** The same since the last report that ended a phase. */
-  readonly phaseP99: number;
-}
-
-/** Asks for a report. */
-export interface ReportOrder {
-  readonly endsPhase: boolean;
-}
-
 /* Gets of items that stay, in a thread of its own, so that what the load does beside them is not measured. A message asks for a report. */
 const { port, data, connections, restMs } = workerData as ReaderOrder;
-/** Since the last report, and since the last one that ended a phase. */
-let portion = new Histogram();
-let phase = new Histogram();
+/** Since the last report. */
+let latencies = new Histogram();
 let misses = 0;
 
 async function read(seed: number): Promise<void> {
@@ -44,27 +28,16 @@ async function read(seed: number): Promise<void> {
     const key = keyOf(data, keptId(data, random.unit()));
     const began = process.hrtime.bigint();
     const found = await pipe.ask(`mg ${key} s\r\n`, 1);
-    const tookNs = Number(process.hrtime.bigint() - began);
-    portion.record(tookNs);
-    phase.record(tookNs);
+    latencies.record(Number(process.hrtime.bigint() - began));
     if (!found.startsWith('HD')) misses++;
     if (restMs > 0) await sleep(restMs);
   }
 }
 
-parentPort?.on('message', ({ endsPhase }: ReportOrder) => {
-  const report: ReaderReport = {
-    gets: portion.total,
-    misses,
-    p50: portion.percentile(0.5) / 1e6,
-    p99: portion.percentile(0.99) / 1e6,
-    max: portion.percentile(1) / 1e6,
-    phaseP99: phase.percentile(0.99) / 1e6,
-  };
-  portion = new Histogram();
-  if (endsPhase) phase = new Histogram();
+parentPort?.on('message', () => {
+  parentPort?.postMessage({ latencies: latencies.counts(), misses } satisfies Portion, []);
+  latencies = new Histogram();
   misses = 0;
-  parentPort?.postMessage(report, []);
 });
 
 await Promise.all(Array.from({ length: connections }, (_, i) => read(i + 1)));
