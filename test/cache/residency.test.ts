@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Item } from '../../src/item.ts';
 import { Store } from '../../src/store/store.ts';
 import { bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
@@ -16,6 +17,32 @@ function rememberAbsent({ residency }: OpenCache, key: string): void {
 function isInRam({ residency }: OpenCache, key: string): boolean {
   const bytes = Buffer.from(key);
   return residency.ram.find(residency.hash(bytes, 0, bytes.length), bytes, 0, bytes.length) >= 0;
+}
+
+interface HeldRead<A extends readonly unknown[], T> {
+  readonly read: (...asked: A) => Promise<T>;
+  /** Resolves when the answer is there. */
+  readonly isRead: Promise<void>;
+  /** Lets the answer out. */
+  release(): void;
+}
+
+/** A read that answers what was there when it was asked, but not before it is released. */
+function held<A extends readonly unknown[], T>(read: (...asked: A) => Promise<T>): HeldRead<A, T> {
+  let tell = (): void => undefined;
+  let release = (): void => undefined;
+  const isRead = new Promise<void>((resolve) => (tell = resolve));
+  const released = new Promise<void>((resolve) => (release = resolve));
+  return {
+    read: async (...asked) => {
+      const answer = await read(...asked);
+      tell();
+      await released;
+      return answer;
+    },
+    isRead,
+    release,
+  };
 }
 
 describe('Residency.withKnown', () => {
@@ -101,6 +128,76 @@ describe('Residency.gone', () => {
     await open.store.committed();
     expect(await open.get('k')).toBeUndefined();
     await open.close();
+  });
+
+  describe('while the key is being read', () => {
+    /** A cache whose only item is on disk and in no memory, and what is known of it there. */
+    async function onDisk(): Promise<{ open: OpenCache; item: Item }> {
+      const open = await OpenCache.open(tempDirectory(), 60_000);
+      await open.set('k', bytesOf(5000, 1));
+      await open.store.committed();
+      await open.reopen();
+      const [item] = await open.store.fetch(['k']);
+      expect(isInRam(open, 'k')).toBe(false);
+      return { open, item: item! };
+    }
+
+    /** Deletes the item, on disk too: nothing but who reads it can know of it any more. */
+    async function go({ store, residency }: OpenCache, item: Item): Promise<void> {
+      store.remove('k', item);
+      residency.gone('k');
+      await store.committed();
+      expect(store.pending('k')).toBeUndefined();
+    }
+
+    /** What is known of the key once it is loaded. */
+    function load({ residency }: OpenCache, value: boolean): Promise<Item | null | undefined> {
+      return new Promise((resolve) => residency.load([{ key: 'k', value }], () => resolve(residency.currentOf('k'))));
+    }
+
+    it.each([
+      ['row', false],
+      ['row and value', true],
+    ])('its %s as it was reaches neither who waits nor memory', async (_what, value) => {
+      const { open, item } = await onDisk();
+      const row = held(open.store.fetch.bind(open.store));
+      vi.spyOn(open.store, 'fetch').mockImplementationOnce(row.read);
+      const loaded = load(open, value);
+      await row.isRead;
+      await go(open, item);
+      row.release();
+      expect(await loaded).toBeNull();
+      expect(await open.get('k')).toBeUndefined();
+      await open.close();
+      await checkStore(open.directory);
+    });
+
+    it('its value as it was reaches neither who waits nor memory, though its row was known', async () => {
+      const { open, item } = await onDisk();
+      const value = held(open.store.readValue.bind(open.store));
+      vi.spyOn(open.store, 'readValue').mockImplementationOnce(value.read);
+      const loaded = load(open, true);
+      await value.isRead;
+      await go(open, item);
+      value.release();
+      expect(await loaded).toBeNull();
+      expect(await open.get('k')).toBeUndefined();
+      await open.close();
+      await checkStore(open.directory);
+    });
+
+    it('who came before it went and who comes after are told the same', async () => {
+      const { open, item } = await onDisk();
+      const row = held(open.store.fetch.bind(open.store));
+      vi.spyOn(open.store, 'fetch').mockImplementationOnce(row.read);
+      const before = load(open, true);
+      await row.isRead;
+      await go(open, item);
+      const after = load(open, true);
+      row.release();
+      expect(await Promise.all([before, after])).toEqual([null, null]);
+      await open.close();
+    });
   });
 });
 
