@@ -246,6 +246,7 @@ export class Upkeep {
       ['evicted_total', store.state.evicted],
       ['eviction_scanned', done.scanned],
       ['eviction_kept', done.kept],
+      ['eviction_kept_bytes', done.keptBytes],
       ['eviction_dead', done.dead],
       ['eviction_bytes', done.bytes],
     ];

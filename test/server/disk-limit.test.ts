@@ -264,6 +264,21 @@ describe('what the log and stats tell of a limit on disk', () => {
     expect(lines.filter((line) => line.includes('disk limit'))).toEqual([NEAR.replace('no expiry daemon reports', 'the expiry daemon does not keep up')]);
   });
 
+  it('is what was copied of values that were kept because they were read', async () => {
+    const { client } = await serve();
+    const count = await storeBytes(client, 'k', BUDGET.begin - MIB, 0);
+    for (let i = 0; i < count; i++) expect(await client.text(`k${i}`)).toBe(VALUE);
+    expect(await client.stat('eviction_kept_bytes', 'storage')).toBe(0);
+    await storeBytes(client, 'more', 1.5 * MIB, 0);
+    const storage = await eventually(async () => {
+      const stats = await client.stats('storage');
+      return stats.get('eviction_kept') !== '0' && stats.get('eviction_running') === '0' ? stats : undefined;
+    }, 'items kept');
+    const [kept, bytes] = ['eviction_kept', 'eviction_kept_bytes'].map((name) => Number(storage.get(name))) as [number, number];
+    expect(bytes).toBeGreaterThan(kept * VALUE.length);
+    expect(bytes).toBeLessThan(kept * (VALUE.length + 100));
+  });
+
   it('is that a value was refused that is larger than the limit', async () => {
     const { logger, lines } = recordingLogger();
     const { client } = await serve({ maxItemSize: 32 * MIB }, { logger });
