@@ -1,0 +1,230 @@
+import { EventEmitter } from 'node:events';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ReplyBuffer } from '../../src/protocol/reply-buffer.ts';
+import { BinaryDialect } from '../../src/server/binary-dialect.ts';
+import { ConnectionMemory } from '../../src/server/connection-memory.ts';
+import { Connection, type ConnectionContext } from '../../src/server/connection.ts';
+import type { Administration } from '../../src/server/dialect.ts';
+import { TextDialect } from '../../src/server/text-dialect.ts';
+import { TurnQueue } from '../../src/server/turn-queue.ts';
+import type { Wire } from '../../src/server/wire.ts';
+import { OpenCache } from '../support/open-cache.ts';
+import { tempDirectory } from '../support/temp-directory.ts';
+import { startTestServer } from '../support/test-server.ts';
+import { RawClient } from '../wire/raw-client.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+/** More than may stand in line before others with much input join them. */
+const CROWD = 9;
+/** The most input that is executed at once however many stand in line. */
+const LITTLE_BYTES = 2048;
+const MEMORY_BYTES = 100_000;
+/** Longer than what may be begun without memory. */
+const LARGE = 'v'.repeat(50_000);
+
+/** A socket whose other side reads at once. */
+class FakeWire extends EventEmitter implements Wire {
+  readonly writableLength = 0;
+  received = '';
+  /** How often reading went on. */
+  resumed = 0;
+  write(bytes: Buffer): void {
+    this.received += bytes.toString('latin1');
+    this.emit('written');
+  }
+  cork(): void {}
+  uncork(): void {}
+  resume(): void {
+    this.resumed++;
+  }
+  destroy(): void {}
+  destroySoon(): void {}
+
+  /** Resolves when so much has been written. */
+  async until(text: string): Promise<void> {
+    while (!this.received.endsWith(text)) await new Promise((resolve) => this.once('written', resolve));
+  }
+}
+
+const administration: Administration = {
+  version: '1',
+  flushAllowed: true,
+  stats: () => 'END\r\n',
+  command: () => 'OK\r\n',
+  expire: () => 'OK\r\n',
+  sync: () => Promise.resolve(),
+  setVerbosity: () => 'OK\r\n',
+};
+
+interface Client {
+  readonly connection: Connection;
+  readonly wire: FakeWire;
+  /** False = it is to send no more for now. */
+  readonly send: (text: string) => boolean;
+}
+
+interface Fixture {
+  readonly turns: TurnQueue;
+  readonly memory: ConnectionMemory;
+  readonly connect: () => Client;
+}
+
+/** What connections share, without a server. No turn comes before the test gives the event loop one. */
+async function start(): Promise<Fixture> {
+  const { cache, store } = await OpenCache.open(tempDirectory());
+  const memory = new ConnectionMemory(MEMORY_BYTES, () => [], () => undefined, () => 0);
+  const turns = new TurnQueue();
+  const context: ConnectionContext = {
+    cache,
+    store,
+    text: new TextDialect(cache, administration),
+    binary: new BinaryDialect(cache, administration),
+    out: new ReplyBuffer(),
+    ackFromMemory: true,
+    traffic: { bytesRead: 0, bytesWritten: 0, yields: 0 },
+    memory,
+    turns,
+    requestsPerEvent: 1000,
+    nowSeconds: () => 0,
+    turn: () => undefined,
+    trace: undefined,
+    sample: undefined,
+    onClose: () => undefined,
+    onFault: (_connection, error) => {
+      throw error;
+    },
+  };
+  onTestFinished(async () => {
+    memory.stop();
+    await store.close();
+  });
+  const origin = { id: 1, peer: 'tcp:127.0.0.1:1', listener: 'tcp:127.0.0.1:2', transport: 'tcp', isLocal: true, isEncrypted: false, dialect: undefined } as const;
+  const connect = (): Client => {
+    const wire = new FakeWire();
+    const connection = new Connection(wire, origin, context);
+    return { connection, wire, send: (text) => connection.read(Buffer.from(text, 'latin1'), text.length) };
+  };
+  return { turns, memory, connect };
+}
+
+/** So many that stand in line, and what they were told. */
+function standInLine(turns: TurnQueue, count: number): { turnsHad: number } {
+  const line = { turnsHad: 0 };
+  for (let i = 0; i < count; i++) turns.wait(() => line.turnsHad++);
+  return line;
+}
+
+/** The last of the replies to `requests`. */
+const LAST = 'VERSION 1\r\n';
+
+/** Small requests of so many bytes in all, none of which needs the store. */
+function requests(bytes: number): string {
+  const sent = `${'mn\r\n'.repeat(500)}version\r\n`;
+  // A command that nobody knows, as long as is left.
+  return `${'x'.repeat(bytes - sent.length - 2)}\r\n${sent}`;
+}
+
+describe('while many connections stand in line', () => {
+  it('who sends much takes its turn behind them', async () => {
+    const { turns, connect } = await start();
+    const { connection, wire, send } = connect();
+    const line = standInLine(turns, CROWD);
+    expect(send(requests(LITTLE_BYTES + 1))).toBe(true);
+    expect([wire.received, connection.state, connection.isIdle]).toEqual(['', 'conn_waiting', false]);
+    let before = -1;
+    wire.once('written', () => (before = line.turnsHad));
+    await wire.until(LAST);
+    expect(before).toBe(CROWD);
+    expect([connection.state, connection.isIdle]).toEqual(['conn_new_cmd', true]);
+  });
+
+  it('what it sends while it waits comes behind that', async () => {
+    const { turns, connect } = await start();
+    const { wire, send } = connect();
+    standInLine(turns, CROWD);
+    send(`set k 0 0 3000\r\n${'x'.repeat(2500)}`);
+    send(`${'x'.repeat(500)}\r\n`);
+    send('mg k s\r\n');
+    expect(wire.received).toBe('');
+    await wire.until('HD s3000\r\n');
+    expect(wire.received).toBe('STORED\r\nHD s3000\r\n');
+  });
+
+  it('who sends little is answered at once', async () => {
+    const { turns, connect } = await start();
+    const { wire, send } = connect();
+    const line = standInLine(turns, CROWD);
+    send(requests(LITTLE_BYTES));
+    expect(wire.received.endsWith(LAST)).toBe(true);
+    expect(line.turnsHad).toBe(0);
+  });
+
+  it('who sends much is answered at once all the same if they are no crowd', async () => {
+    const { turns, connect } = await start();
+    const { wire, send } = connect();
+    const line = standInLine(turns, CROWD - 1);
+    send(requests(LITTLE_BYTES + 1));
+    expect(wire.received.endsWith(LAST)).toBe(true);
+    expect(line.turnsHad).toBe(0);
+  });
+
+  it.each([
+    { when: 'from the beginning', heldBefore: MEMORY_BYTES, mayGoOn: false },
+    { when: 'once it has its turn', heldBefore: 0, mayGoOn: true },
+  ])('a large data block still waits for memory that is used up $when', async ({ heldBefore, mayGoOn }) => {
+    const { turns, memory, connect } = await start();
+    const { connection, wire, send } = connect();
+    const line = standInLine(turns, CROWD);
+    memory.change(heldBefore);
+    expect(send(`set k 0 0 ${LARGE.length}\r\n${LARGE.slice(0, 30_000)}`)).toBe(mayGoOn);
+    // What has come is the account's, though nobody has looked at it.
+    expect(memory.stats().usedBytes).toBeGreaterThan(heldBefore + 30_000);
+    expect(memory.stats().waiting).toBe(0);
+    memory.change(MEMORY_BYTES - heldBefore);
+    const itsTurn = new Promise<void>((resolve) => turns.wait(resolve));
+    await itsTurn;
+    expect(line.turnsHad).toBe(CROWD);
+    expect(memory.stats()).toMatchObject({ waiting: 1, waits: 1 });
+    expect([connection.state, wire.resumed]).toEqual(['conn_waiting', 0]);
+    // The client may send on when others have given room.
+    const resumed = new Promise<void>((resolve) => {
+      wire.resume = () => resolve();
+    });
+    memory.change(-MEMORY_BYTES);
+    await resumed;
+    expect(memory.stats().waiting).toBe(0);
+    expect(send(`${LARGE.slice(30_000)}\r\nmg k s\r\n`)).toBe(true);
+    await wire.until(`HD s${LARGE.length}\r\n`);
+    expect(wire.received).toBe(`STORED\r\nHD s${LARGE.length}\r\n`);
+    expect(memory.stats().usedBytes).toBe(0);
+  });
+});
+
+describe('over the wire, while many connections stand in line', () => {
+  it('who sends much joins them, who sends little does not, and both are answered', async () => {
+    const wait = vi.spyOn(TurnQueue.prototype, 'wait');
+    const { port } = await startTestServer({ requestsPerEvent: 1 });
+    const client = await RawClient.connect(port);
+    onTestFinished(() => client.close());
+    // Its second request has to wait for a turn: so the queue of the server is known.
+    client.send('mn\r\nmn\r\n');
+    expect([await client.line(), await client.line()]).toEqual(['MN', 'MN']);
+    const turns = wait.mock.contexts[0] as TurnQueue;
+    let isOver = false;
+    onTestFinished(() => {
+      isOver = true;
+    });
+    const again = (): void => {
+      if (!isOver) turns.wait(again);
+    };
+    for (let i = 0; i < CROWD; i++) turns.wait(again);
+    const joined = (): number => wait.mock.calls.filter(([goOn]) => goOn !== again).length;
+    const before = joined();
+    expect(await client.set('little', 'x')).toBe('STORED');
+    expect(joined()).toBe(before);
+    expect(await client.set('much', 'x'.repeat(LITTLE_BYTES))).toBe('STORED');
+    expect(joined()).toBe(before + 1);
+    expect(await client.text('much')).toBe('x'.repeat(LITTLE_BYTES));
+  });
+});
