@@ -5,6 +5,7 @@ import type { Contents } from './contents.ts';
 import type { Copies, Copy } from './copies.ts';
 import { type DeadRows, TABLE_ROW_BYTES } from './dead-rows.ts';
 import { itemRowBytes, RECORD_HEAD_BYTES } from './item-row.ts';
+import { countRow, uncountRow } from './row-bytes.ts';
 import { Slab } from './slab.ts';
 import type { TtlIndex } from './ttl-index.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX } from './tuning.ts';
@@ -113,13 +114,13 @@ export class ItemStaging {
     this.#copies.changed(key, item);
     if (old !== undefined) this.#forgetOld(key, old, item.place);
     const { state, counted } = this.#contents;
+    countRow(state, itemRowBytes(key, item));
     state.items++;
     state.bytes += key.length + item.length;
     if (counted !== undefined) {
       if (old === undefined) counted.change(key, 1, key.length + item.length);
       else counted.change(key, 0, item.length - old.length);
     }
-    state.rowBytes += itemRowBytes(key, item);
     const { staged } = this.#pipeline;
     const before = staged.entries.size;
     staged.entries.set(key, item);
@@ -134,7 +135,7 @@ export class ItemStaging {
     const { state } = this.#contents;
     state.items--;
     state.bytes -= key.length + old.length;
-    state.rowBytes -= itemRowBytes(key, old);
+    uncountRow(state, itemRowBytes(key, old));
     if (old.place !== undefined) this.#space.release(old.place, place);
   }
 }

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { TugelaError } from '../errors.ts';
-import { RECORD_HEAD_BYTES } from './item-row.ts';
 import { SEGMENT, STATE_KEY } from './keys.ts';
 import { repairAdvice } from './open-advice.ts';
 import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
@@ -9,10 +8,6 @@ import { SegmentTable } from './segment-table.ts';
 import { decodeState, emptyState, type StoreState } from './state-row.ts';
 import type { StoreOptions } from './store-options.ts';
 import { ValueLog } from './value-log.ts';
-
-/** Bytes of an item's row besides key and value, and of a row with a key of usual length whose value lies in the value log. */
-const INLINE_ROW_BYTES = 27;
-const GUESSED_ROW_BYTES = 71;
 
 /** What the rows of a store say of it, besides its items. */
 export interface LoadedContents {
@@ -48,7 +43,6 @@ export async function loadContents(directory: string, db: Level, options: StoreO
   for (const [id, use] of segments.entries()) {
     if (use.liveItems <= 0) segments.forget(id);
   }
-  if (state.rowBytes === 0) state.rowBytes = guessRowBytes(state, segments);
   const quotas = await loadQuotas(db, state, options, damaged);
   return { state, isNew: row === undefined, segments, values, quotas };
 }
@@ -68,17 +62,6 @@ async function loadQuotas(db: Level, state: StoreState, options: StoreOptions, d
   if (batch.bytes > 0) await batch.write(options.syncEveryBatch);
   state.keepsQuotas = 1;
   return quotas;
-}
-
-/** For a store of a version that did not count them. */
-function guessRowBytes({ items, bytes }: StoreState, segments: SegmentTable): number {
-  let outside = 0;
-  let outsideBytes = 0;
-  for (const [, use] of segments.entries()) {
-    outside += use.liveItems;
-    outsideBytes += use.liveBytes - use.liveItems * RECORD_HEAD_BYTES;
-  }
-  return Math.max(0, bytes - outsideBytes + (items - outside) * INLINE_ROW_BYTES + outside * GUESSED_ROW_BYTES);
 }
 
 function corrupt(directory: string, problem: string): TugelaError {

@@ -35,7 +35,7 @@ export interface StoreState {
   evicted: number;
   /** Items with a higher cas unique were stored after the hand of eviction began its lap: this lap leaves them alone. */
   handCas: number;
-  /** Bytes of keys and values of the LevelDB rows of these items: what is alive in its tables. */
+  /** Bytes of keys and values of the LevelDB rows of these items: what is alive in its tables. 0 with items = not known (row-bytes.ts). */
   rowBytes: number;
   /** 1 = who wrote this keeps quota rows up to date. A version that does not know them does not write the field. */
   keepsQuotas: number;

@@ -18,6 +18,7 @@ import { encodeJob, jobKey, type JobRow } from './job-row.ts';
 import { ITEM, itemKey } from './keys.ts';
 import { type LevelTable, readLevelTables } from './level-tables.ts';
 import { levelDiskBytes, type LevelUse, levelUse } from './level-use.ts';
+import { rowBytesOf } from './row-bytes.ts';
 import type { RowSnapshot } from './row-snapshot.ts';
 import type { SegmentTable } from './segment-table.ts';
 import { StoreSnapshot } from './snapshot.ts';
@@ -310,6 +311,11 @@ export class Store {
   /** Committed deletes of prefixes that are not over, by number. */
   jobs(): Promise<Map<number, JobRow>> {
     return this.#reader.jobs();
+  }
+
+  /** Bytes of keys and values of the rows of all items, or a guess where a version before did not count them. */
+  get rowBytes(): number {
+    return rowBytesOf(this.#contents.state, this.#contents.segments);
   }
 
   /** The value log and what is alive in it, for its collector and for stats. */

@@ -144,8 +144,8 @@ export class RowCompactor {
   }
 
   #raw(): number {
-    const { rowBytes, items } = this.#store.state;
-    return rowBytes + items * TABLE_ROW_BYTES;
+    const { rowBytes, state } = this.#store;
+    return rowBytes + state.items * TABLE_ROW_BYTES;
   }
 
   #dead({ items, logs }: LevelUse): number {
