@@ -5,9 +5,10 @@ import { encodeUriText } from '../protocol/uri-key.ts';
 import { hashKey } from '../ram/hash.ts';
 import { CountedPrefixes } from '../store/counted-prefixes.ts';
 import { type DueRowKey, readDueRowKey, unpackKeys } from '../store/due-row.ts';
-import { readItemRow } from '../store/item-row.ts';
+import { itemRowBytes, readItemRow } from '../store/item-row.ts';
 import { DUE, ITEM, keyOfItem, META, SEGMENT } from '../store/keys.ts';
 import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from '../store/quota-row.ts';
+import { knowsRowBytes } from '../store/row-bytes.ts';
 import { NEVER_EXPIRES, SegmentTable } from '../store/segment-table.ts';
 import { bucketDeadline } from '../store/ttl-bucket.ts';
 import { groupsOf } from './dump-items.ts';
@@ -70,6 +71,7 @@ class Verification {
   #found = new CountedPrefixes([]);
   #items = 0;
   #bytes = 0;
+  #rowBytes = 0;
   #records = 0;
   #rows = 0;
   #entries = 0;
@@ -185,6 +187,7 @@ class Verification {
     this.#options.onItem?.(key, item);
     this.#items++;
     this.#bytes += key.length + item.length;
+    this.#rowBytes += itemRowBytes(key, item);
     this.#found.add(key, key.length + item.length);
     this.#highestCas = Math.max(this.#highestCas, item.cas);
     if (item.expiresAt !== 0) this.#unlisted.add(...hashesOf(bucketDeadline(item.expiresAt, item.ttlShift), item.ttlShift, key));
@@ -260,6 +263,8 @@ class Verification {
     const counters = [
       ['items', state.items, this.#items],
       ['bytes', state.bytes, this.#bytes],
+      // What is not known cannot be wrong.
+      ['rowBytes', state.rowBytes, knowsRowBytes(state) ? this.#rowBytes : 0],
       ['indexEntries', state.indexEntries, this.#entries],
     ] as const;
     for (const [name, counted, found] of counters) {

@@ -48,7 +48,7 @@ export const damages: readonly (readonly [string, (directory: string) => Promise
         row[30] = row[30]! ^ 1;
         await db.put(itemKey('c'), row);
       }),
-    [/^item c: its row of 36 bytes fails its checksum$/, /^state row: items says 8, found are 7$/, /^state row: bytes/],
+    [/^item c: its row of 36 bytes fails its checksum$/, /^state row: items says 8, found are 7$/, /^state row: bytes/, /^state row: rowBytes/],
     ['c'],
   ],
   [
@@ -66,12 +66,14 @@ export const damages: readonly (readonly [string, (directory: string) => Promise
     (directory) =>
       tamper(directory, async (db) => {
         const state = decodeState((await db.get(STATE_KEY))!)!;
-        await db.put(STATE_KEY, encodeState({ ...state, items: 100, cas: 3, nextSegment: 1, indexFloor: NOW + 4000 }));
+        await db.put(STATE_KEY, encodeState({ ...state, items: 100, rowBytes: 200, cas: 3, nextSegment: 1, indexFloor: NOW + 4000 }));
       }),
     [
       /segment .* would be given out again: the next is 1$/,
       /segment .* would be given out again/,
       /^state row: items says 100, found are 8$/,
+      // Eight keys with a byte in front, and 26 bytes before what else is in a row: five values of 10 bytes, a short one, two places.
+      new RegExp(`^state row: rowBytes says 200, found are ${8 + 'abcde'.length + 'expires'.length + 'large'.length + 'large timed'.length + 8 * 26 + 5 * 10 + 1 + 2 * 12}$`),
       new RegExp(`^state row: indexFloor ${NOW + 4000} hides an index row of ${NOW + 500}$`),
       /^state row: cas 3 is below that of an item, 8$/,
     ],
@@ -80,7 +82,7 @@ export const damages: readonly (readonly [string, (directory: string) => Promise
   [
     'a missing state row',
     (directory) => tamper(directory, async (db) => await db.del(STATE_KEY)),
-    [/given out again/, /given out again/, /^the state row is missing or damaged$/, /^state row: items/, /^state row: bytes/, /^state row: indexEntries/, /^state row: cas/],
+    [/given out again/, /given out again/, /^the state row is missing or damaged$/, /^state row: items/, /^state row: bytes/, /^state row: rowBytes/, /^state row: indexEntries/, /^state row: cas/],
     [],
   ],
   [
