@@ -1,3 +1,5 @@
+import { numberOf } from './number-of.ts';
+import { type QuotaFigures, quotaFigures } from './quota-figures.ts';
 import type { BigValue, HotKey, Sample } from './sample.ts';
 
 /** What `top` shows: how the server stands, and what it did per second between two samples. */
@@ -42,6 +44,8 @@ export interface Figures {
   /** Seconds for which the longest expired item has waited to be deleted; null = not allowed to ask. */
   readonly overdueSeconds: number | null;
   readonly prefixDeletes: number;
+  /** The fullest ones, those first; none without quotas. */
+  readonly quotas: readonly QuotaFigures[];
   /** Null = not allowed to ask. */
   readonly hotKeys: readonly HotKey[] | null;
   readonly bigValues: readonly BigValue[] | null;
@@ -93,6 +97,7 @@ export function figuresOf(before: Sample, after: Sample): Figures {
     indexEntries: storage('index_entries'),
     overdueSeconds: index === undefined ? null : index.oldestDeadline === 0 ? 0 : Math.max(0, index.now - index.oldestDeadline),
     prefixDeletes: storage('prefix_delete_jobs'),
+    quotas: quotaFigures(before.prefixes, after.prefixes, intervalSeconds),
     hotKeys: hot?.keys ?? null,
     bigValues: hot?.big ?? null,
   };
@@ -100,10 +105,4 @@ export function figuresOf(before: Sample, after: Sample): Figures {
 
 function share(hits: number, misses: number): number | null {
   return hits + misses === 0 ? null : hits / (hits + misses);
-}
-
-/** 0 for what an older server does not say. */
-function numberOf(stats: ReadonlyMap<string, string>, name: string): number {
-  const value = Number(stats.get(name) ?? 0);
-  return Number.isFinite(value) ? value : 0;
 }

@@ -24,6 +24,8 @@ export interface Sample {
   readonly probeMs: number;
   readonly stats: ReadonlyMap<string, string>;
   readonly storage: ReadonlyMap<string, string>;
+  /** `stats prefixes`; empty without quotas. */
+  readonly prefixes: ReadonlyMap<string, string>;
   /** Undefined when the server does not accept control commands from here, or does not know them. */
   readonly index: IndexState | undefined;
   readonly hot: { readonly keys: readonly HotKey[]; readonly big: readonly BigValue[] } | undefined;
@@ -37,9 +39,11 @@ export async function takeSample(client: LineClient): Promise<Sample> {
   const stats = parseStats(await client.request('stats', isEnd));
   const atMs = performance.now();
   const storage = parseStats(await client.request('stats storage', isEnd));
+  // Only with quotas: with a delimiter many prefixes may be counted that have none.
+  const prefixes = storage.has('quotas') ? parseStats(await client.request('stats prefixes', isEnd)) : new Map<string, string>();
   const index = await ifAllowed(async () => parseState(await client.request('expire state', isEnd)));
   const hot = await ifAllowed(async () => parseHotKeys(await client.request('expire hotkeys', isEnd)));
-  return { atMs, probeMs, stats, storage, index, hot };
+  return { atMs, probeMs, stats, storage, prefixes, index, hot };
 }
 
 /** Reads `HOT key count error` and `BIG key size` lines. */

@@ -7,6 +7,8 @@ const CELL_COLUMNS = 26;
 const NAME_COLUMNS = 11;
 /** Widest number before a key. */
 const COUNT_COLUMNS = 10;
+/** Bytes used and their limit. */
+const USE_COLUMNS = 15;
 
 /** Where it is shown. */
 export interface Size {
@@ -18,6 +20,7 @@ export interface Size {
 export function render(figures: Figures, server: string, size: Size): string[] {
   const head = `${server}  ${figures.version}  up ${duration(figures.uptimeSeconds)}${figures.isWritable ? '' : '  WRITES ARE REFUSED'}`;
   const lines = [head, '', ...table(cells(figures), size.columns)];
+  lines.push(...quotaList(figures, size.rows - lines.length));
   lines.push('', ...keyLists(figures, size.columns, size.rows - lines.length - 1));
   return lines.slice(0, size.rows).map((line) => line.slice(0, size.columns).trimEnd());
 }
@@ -63,6 +66,16 @@ function table(all: readonly [string, string][], columns: number): string[] {
     lines.push(row.join('  '));
   }
   return lines;
+}
+
+/** As many quotas as leave most of the lines to what follows; nothing where there are none. */
+function quotaList({ quotas }: Figures, rows: number): string[] {
+  if (quotas.length === 0) return [];
+  const shown = quotas.slice(0, Math.max(1, Math.floor(rows / 4))).map(({ prefix, usedBytes, limitBytes, evictionsPerSecond }) => {
+    const use = `${bytes(usedBytes)}/${bytes(limitBytes)}`;
+    return `${percent(usedBytes / limitBytes).padStart(COUNT_COLUMNS)}${use.padStart(USE_COLUMNS)}${entry(count(evictionsPerSecond), prefix)}`;
+  });
+  return ['', 'quotas, fullest first: used, evictions/s', ...shown];
 }
 
 /** The two lists beside each other on a wide screen, else one below the other, each with its share of the lines. */

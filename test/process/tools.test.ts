@@ -182,6 +182,16 @@ describe('top', () => {
     expect(program.stdout).toContain('hot keys, about so often');
   });
 
+  it('tells how full quotas are', async () => {
+    const { port } = await workspace.serve({ directory: 'quotas', args: ['--quota', 'a%20b:=64k', '--quota', 'full:=64k'] });
+    const filler = await RawClient.connect(port);
+    await filler.set('full:1', Buffer.alloc(40_000));
+    const { stdout } = await workspace.run(['top', '-P', String(port), '--json', '-i', '0.1']);
+    const still = { limitBytes: 64 * 1024, evictions: 0, evictionsPerSecond: 0 };
+    expect(JSON.parse(stdout)).toMatchObject({ quotas: [{ prefix: 'full:', usedBytes: 40_006, ...still }, { prefix: 'a b:', usedBytes: 0, ...still }] });
+    filler.close();
+  });
+
   it('does without hot keys where control commands are refused', async () => {
     const closed = await workspace.serve({ directory: 'closed', args: ['--control', 'off'] });
     const { code, stdout } = await workspace.run(['top', '-P', String(closed.port), '--json', '-i', '0.1']);

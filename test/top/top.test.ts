@@ -7,7 +7,7 @@ import { type Display, type Keyboard, Screen } from '../../src/top/screen.ts';
 import { render } from '../../src/top/view.ts';
 
 function sample(change: Partial<Sample> & { stats?: ReadonlyMap<string, string> } = {}): Sample {
-  return { atMs: 0, probeMs: 0.5, stats: new Map(), storage: new Map(), index: undefined, hot: undefined, ...change };
+  return { atMs: 0, probeMs: 0.5, stats: new Map(), storage: new Map(), prefixes: new Map(), index: undefined, hot: undefined, ...change };
 }
 
 function stats(values: Record<string, number | string>): Map<string, string> {
@@ -35,6 +35,34 @@ describe('figuresOf()', () => {
     expect(figuresOf(sample(), sample({ index: { ...index, oldestDeadline: 170 } })).overdueSeconds).toBe(0);
     expect(figuresOf(sample(), sample({ index: { ...index, oldestDeadline: 0 } })).overdueSeconds).toBe(0);
     expect(figuresOf(sample(), sample())).toMatchObject({ overdueSeconds: null, hotKeys: null });
+  });
+});
+
+/** `stats prefixes` of quotas, each with what is used of 1000 bytes and how many items were evicted. */
+function prefixes(quotas: Record<string, readonly [used: number, evictions: number]>): Map<string, string> {
+  return stats(Object.fromEntries(Object.entries(quotas).flatMap(([name, [used, evictions]]) => [
+    [`quota:${name}:limit`, 1000],
+    [`quota:${name}:bytes`, used],
+    [`quota:${name}:evictions`, evictions],
+  ])));
+}
+
+describe('the quotas of figuresOf()', () => {
+  it('says how full each is and what was evicted there, the fullest first', () => {
+    const before = sample({ prefixes: prefixes({ 'a%3A': [900, 4], b: [100, 50] }) });
+    const after = sample({ atMs: 2000, prefixes: new Map([...prefixes({ b: [100, 0], 'a%3A': [950, 10] }), ['prefix:c:gets', '5'], ['prefixes_seen', '1']]) });
+    expect(figuresOf(before, after).quotas).toEqual([
+      { prefix: Buffer.from('a:'), usedBytes: 950, limitBytes: 1000, evictions: 10, evictionsPerSecond: 3 },
+      // After stats reset.
+      { prefix: Buffer.from('b'), usedBytes: 100, limitBytes: 1000, evictions: 0, evictionsPerSecond: 0 },
+    ]);
+  });
+
+  it('goes by shares, not bytes, and leaves out all but ten', () => {
+    const small = stats({ 'quota:small:limit': 10, 'quota:small:bytes': 10, 'quota:small:evictions': 0 });
+    const many = prefixes(Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`q${i}`, [i, 0]])));
+    const names = figuresOf(sample(), sample({ atMs: 1000, prefixes: new Map([...many, ...small]) })).quotas.map(({ prefix }) => prefix.toString());
+    expect(names).toEqual(['small', ...Array.from({ length: 9 }, (_, i) => `q${29 - i}`)]);
   });
 });
 
@@ -83,6 +111,18 @@ describe('render()', () => {
     expect(text).not.toContain('REFUSED');
   });
 
+  it('shows the fullest quotas between the figures and the keys, and leaves room for these', () => {
+    const quota = { usedBytes: 970_000, limitBytes: 1_000_000, evictions: 5, evictionsPerSecond: 2.5 };
+    const quotas = Array.from({ length: 10 }, (_, i) => ({ ...quota, prefix: Buffer.from(`wiki ${i}`) }));
+    const lines = render({ ...shown, quotas }, 's', { columns: 80, rows: 24 });
+    const first = lines.findIndex((line) => line.startsWith('quotas'));
+    expect(lines[first + 1]).toMatch(/^ +97\.0 % +947 K\/977 K +2\.5 +wiki%200$/);
+    expect(lines.filter((line) => line.includes('wiki'))).toHaveLength(3);
+    expect(lines.filter((line) => /hot%20|big/.test(line)).length).toBeGreaterThan(3);
+    expect(render({ ...shown, quotas }, 's', { columns: 100, rows: 60 }).filter((line) => line.includes('wiki'))).toHaveLength(10);
+    expect(render(shown, 's', { columns: 80, rows: 24 }).join('\n')).not.toContain('quotas');
+  });
+
   it('says when writes are refused, and when hot keys may not be asked for', () => {
     const text = render({ ...shown, isWritable: false, hotKeys: null }, 's', { columns: 80, rows: 24 }).join('\n');
     expect(text).toContain('WRITES ARE REFUSED');
@@ -95,6 +135,12 @@ describe('figuresJson()', () => {
     const text = figuresJson({ ...shown, hotKeys: [{ key: Buffer.from([0xff]), count: 2, error: 1 }], bigValues: null });
     expect(text.indexOf('\n')).toBe(text.length - 1);
     expect(JSON.parse(text)).toMatchObject({ hotKeys: [{ keyBase64: '/w==', count: 2, error: 1 }], bigValues: null, isWritable: true });
+  });
+
+  it('has prefixes of quotas in the same way', () => {
+    const use = { usedBytes: 1, limitBytes: 2, evictions: 3, evictionsPerSecond: 4 };
+    const text = figuresJson({ ...shown, quotas: [{ prefix: Buffer.from('a:'), ...use }, { prefix: Buffer.from([0xff]), ...use }] });
+    expect(JSON.parse(text)).toMatchObject({ quotas: [{ prefix: 'a:', ...use }, { prefixBase64: '/w==', ...use }] });
   });
 });
 
