@@ -2,7 +2,7 @@
  * Upper bounds, in seconds to live, of the kinds of values that share segments. Fine where values live for seconds: a segment goes when
  * the last of its values does, so a kind of 0 to 60 s would hold what lives for 1 s sixty times as long.
  */
-const KIND_BOUNDS = [8, 15, 30, 60, 15 * 60, 4 * 3600, 2 * 86_400, 12 * 86_400];
+const KIND_BOUNDS = [8, 15, 30, 45, 60, 15 * 60, 4 * 3600, 2 * 86_400, 12 * 86_400];
 /** Values that never expire, and those that live longer than the last bound, are kinds of their own. */
 const LONG = KIND_BOUNDS.length;
 const NEVER = LONG + 1;
