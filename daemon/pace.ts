@@ -3,7 +3,7 @@
  *
  * The sweeper works in rounds. A round is one bounded piece of work at the server ("up to `limit`
  * entries of the index"), after which `nextPace` says how many entries the next round may take and how
- * long to pause before it. There are five modes:
+ * long to pause before it. There are four modes:
  *
  * - **Idle**: nothing is due. Sleep until the earliest deadline in the index or for the interval,
  *   whichever comes first, but not less than IDLE_FLOOR_MS (deadlines are whole seconds, so looking
@@ -11,15 +11,13 @@
  * - **Keeping up**: something is due, the server is calm, and the oldest overdue entry is not later than
  *   LATE_MS. There is no hurry: the sweeper takes KEEPING_UP_SHARE of the time, that is, it pauses three
  *   times as long as the round took.
- * - **Behind**: something is due, the server is calm, and the oldest overdue entry is later. Full speed:
- *   no pause, and the limit doubles up to the batch size.
+ * - **Behind**: something is due, and the oldest overdue entry is later. Full speed: no pause, and the limit
+ *   doubles up to the batch size, strained or not. For a server that is written to as fast as it goes is strained for
+ *   good, and what it takes must go again as fast. It cuts a round into steps of some milliseconds,
+ *   whatever the limit.
  * - **Strained**: the server's event loop is late (busyMs, all its clients feel that), or the round took
  *   long by itself. Clients come first: the limit is halved down to MIN_LIMIT and the pause grows with the
  *   strain, up to MAX_PAUSE_MS.
- * - **Strained and behind**: a server that is written to as fast as it goes is strained for good, and what
- *   it takes must go again as fast. So the limit doubles as if it were calm, and the sweeper takes three quarters of
- *   the time, and all of it above TOO_LATE_MS. The server cuts a round into steps of
- *   some milliseconds, whatever the limit.
  *
  * Strain is a number: 1 = as much as may be. It is the larger of busyMs / BUSY_MS and work / SLOW_MS,
  * where work is the round's duration less the time an idle round trip takes, so that a far network
@@ -62,9 +60,6 @@ export const IDLE_FLOOR_MS = 1_000;
 
 /** Milliseconds by which the oldest overdue entry may lag before the sweeper hurries: deadlines are whole seconds. */
 export const LATE_MS = 1_000;
-
-/** Milliseconds by which it may lag before the sweeper does not rest at all, however strained the server is. */
-export const TOO_LATE_MS = 2_000;
 
 /** Part of the time that the sweeper takes when there is no hurry; 25 % as in valkey's active expiry. */
 export const KEEPING_UP_SHARE = 0.25;
@@ -128,10 +123,7 @@ function workingPace(input: PaceInput, settings: PaceSettings): Pace {
   const strain = strainOf(input);
   const tookMs = Math.max(0, input.durationMs);
   const isLate = input.lagMs > LATE_MS;
-  if (input.lagMs > TOO_LATE_MS) return { limit: clampLimit(input.limit * 2, settings), pauseMs: 0 };
-  if (strain > 1 && isLate) {
-    return { limit: clampLimit(input.limit * 2, settings), pauseMs: Math.min(MAX_PAUSE_MS, tookMs / 3) };
-  }
+  if (isLate) return { limit: clampLimit(input.limit * 2, settings), pauseMs: 0 };
   if (strain > 1) {
     const pauseMs = Math.min(MAX_PAUSE_MS, Math.max(MIN_STRAIN_PAUSE_MS, tookMs * 3 * strain));
     return { limit: clampLimit(Math.floor(input.limit / 2), settings), pauseMs };
@@ -140,7 +132,7 @@ function workingPace(input: PaceInput, settings: PaceSettings): Pace {
     return { limit: clampLimit(input.limit, settings), pauseMs: Math.min(MAX_PAUSE_MS, tookMs) };
   }
   const limit = clampLimit(input.limit * 2, settings);
-  if (isLate || input.isUrgent) return { limit, pauseMs: 0 };
+  if (input.isUrgent) return { limit, pauseMs: 0 };
   return { limit, pauseMs: Math.min(MAX_PAUSE_MS, tookMs * (1 / KEEPING_UP_SHARE - 1)) };
 }
 
