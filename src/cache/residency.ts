@@ -3,6 +3,7 @@ import type { Item } from '../item.ts';
 import { hashKey } from '../ram/hash.ts';
 import type { RamTier } from '../ram/ram-tier.ts';
 import type { Store } from '../store/store.ts';
+import { LARGE_LOAD_BYTES, LargeLoads } from './large-loads.ts';
 import { ReadPace } from './read-pace.ts';
 import { StallWatch } from './stall-watch.ts';
 
@@ -56,6 +57,7 @@ export class Residency {
   readonly #tickets = new Map<string, Ticket>();
   readonly #pace = new ReadPace();
   readonly #stall: StallWatch;
+  readonly #large = new LargeLoads();
   #queue: Ticket[] = [];
   #scheduled = false;
   /** Reads under way. */
@@ -366,8 +368,14 @@ export class Residency {
     if (this.#tickets.get(ticket.key) !== ticket) return;
     const before = takeChange(ticket);
     let found = before === undefined ? item : before;
+    let isLarge = false;
     try {
       while (found !== null && ticket.value && found.value === undefined && found.length <= ticket.most) {
+        if (!isLarge && found.length > LARGE_LOAD_BYTES) {
+          await this.#large.begin();
+          isLarge = true;
+          if (this.#tickets.get(ticket.key) !== ticket) return;
+        }
         this.reads.values++;
         const value: Buffer | undefined = await this.#store.readValue(ticket.key, found);
         if (this.#tickets.get(ticket.key) !== ticket) return;
@@ -382,10 +390,18 @@ export class Residency {
           found = null;
         }
       }
+      const ready = this.#settled(ticket, found);
+      if (isLarge) await this.#large.handOver(ready.map((waiter) => () => this.#finish(waiter, undefined)));
+      else for (const waiter of ready) this.#finish(waiter, undefined);
     } catch (error) {
       this.#failTicket(ticket, error instanceof Error ? error : new Error(String(error)));
-      return;
+    } finally {
+      if (isLarge) this.#large.end();
     }
+  }
+
+  /** Holds what was read for those who wait for it. Returns those of them who have all they waited for. */
+  #settled(ticket: Ticket, found: Item | null): Waiter[] {
     this.#tickets.delete(ticket.key);
     // Who was told that another of its keys could not be read waits no more.
     const waiters = ticket.waiters.filter(({ missing }) => missing > 0);
@@ -395,9 +411,7 @@ export class Residency {
     }
     if (ticket.value && (found === null || found.value !== undefined)) this.#keep(ticket.key, found);
     for (const waiter of waiters) waiter.keys.push(ticket.key);
-    for (const waiter of waiters) {
-      if (--waiter.missing === 0) this.#finish(waiter, undefined);
-    }
+    return waiters.filter((waiter) => --waiter.missing === 0);
   }
 
   /** Puts what a reader asked for into the RAM tier, misses included: the set that often follows one need not read. */
