@@ -16,7 +16,7 @@ import type { Traffic } from './traffic.ts';
 import type { TurnQueue } from './turn-queue.ts';
 
 /** Bytes of replies after which a connection leaves the turn to others, however fast its client reads. */
-const TURN_BYTES = 2 * 1024 * 1024;
+const TURN_BYTES = 512 * 1024;
 /** Values and data blocks above this are large: they wait when the memory for connections is used up. */
 export const LARGE_BYTES: number = 16 * 1024;
 

@@ -2,6 +2,7 @@ import type { CommitWaiter } from '../store/commit-group.ts';
 import { type CommandContext, CommandLoop, LARGE_BYTES, type Wait } from './command-loop.ts';
 import type { MemoryHolder } from './connection-memory.ts';
 import type { Dialect } from './dialect.ts';
+import type { LargeReader, ReadQueue } from './read-queue.ts';
 import { ReplySender } from './reply-sender.ts';
 import type { ConnectionState, Session } from './session.ts';
 import type { Wire } from './wire.ts';
@@ -10,6 +11,8 @@ import type { Wire } from './wire.ts';
 const BACKLOG_BYTES = 256 * 1024;
 /** Input above which a connection stands in line while others do: more than a few small requests. */
 const MUCH_INPUT_BYTES = 2048;
+/** Bytes of replies above which a connection stands in line for its next turn, whoever else does: they took as long as a hundred small ones. */
+const MUCH_OUTPUT_BYTES = 64 * 1024;
 
 /** Where a connection comes from and what it may speak. */
 export interface Origin {
@@ -29,6 +32,8 @@ export type CloseReason = 'normal' | 'error' | 'idle_timeout' | 'shutdown';
 
 /** What all connections of a server share. */
 export interface ConnectionContext extends CommandContext {
+  /** Who sends large requests. */
+  readonly reads: ReadQueue;
   /** Told when a connection is over. */
   onClose(connection: Connection): void;
   /** Told of a fault that is not the client's. */
@@ -41,7 +46,7 @@ export interface ConnectionContext extends CommandContext {
  * Its command loop runs until the input is used up or there is something to wait for. Here is what it waits for and how it goes
  * on, what is read meanwhile, up to a bound, and how it ends.
  */
-export class Connection implements Session, CommitWaiter, MemoryHolder {
+export class Connection implements Session, CommitWaiter, MemoryHolder, LargeReader {
   readonly id: number;
   readonly peer: string;
   readonly listener: string;
@@ -157,11 +162,11 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#readBytes += length;
     if (this.#waiting !== 'nothing' || this.#running) {
       loop.input.add(bytes.subarray(0, length));
-      this.#readingPaused = loop.input.length > BACKLOG_BYTES || this.#context.memory.isShort;
+      this.#readingPaused = this.#hasEnough || !this.#mayReadMore(length);
       loop.account();
       return !this.#readingPaused;
     }
-    if (length > MUCH_INPUT_BYTES && this.#context.turns.isCrowded) {
+    if (this.#sender.turnBytes > MUCH_OUTPUT_BYTES || (length > MUCH_INPUT_BYTES && this.#context.turns.isCrowded)) {
       loop.input.add(bytes.subarray(0, length));
       loop.account();
       this.#wait('turn');
@@ -176,7 +181,14 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
       this.#run(input, input.length, true);
     }
     this.#holdLarge();
+    if (this.#waiting === 'nothing' && loop.incompleteBytes > 0 && !this.#mayReadMore(length)) this.#readingPaused = true;
     return !this.#readingPaused;
+  }
+
+  /** Others who send large requests have had their turn. */
+  readOn(): void {
+    // Who waits for something else reads on after that.
+    if (this.#readingPaused && !this.#sender.isClosed && (this.#waiting === 'nothing' || !this.#hasEnough)) this.#readOn();
   }
 
   /** Takes no further input, answers what is complete of the input there is, and ends. */
@@ -195,6 +207,16 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
     this.#waiting = 'nothing';
     this.#loop.settle(error);
     this.#resume();
+  }
+
+  /** True when nothing more should be read before what came is executed. */
+  get #hasEnough(): boolean {
+    return this.#loop.input.length > BACKLOG_BYTES || this.#context.memory.isShort;
+  }
+
+  /** False when a piece of so many bytes was large, and enough of those were read in this turn: then `readOn` will be called. */
+  #mayReadMore(length: number): boolean {
+    return length <= MUCH_INPUT_BYTES || this.#context.reads.note(this);
   }
 
   /** True once it is only there to receive log lines. */
@@ -296,7 +318,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder {
   #drained(): void {
     this.#loop.account();
     this.#onRead?.();
-    if (this.#waiting === 'drain') this.#goOn();
+    // Those whose clients read again are many at once, and have much to send.
+    if (this.#waiting === 'drain') this.#wait('turn');
   }
 
   #load(): void {

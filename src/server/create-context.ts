@@ -6,6 +6,7 @@ import { ConnectionMemory } from './connection-memory.ts';
 import { createAdministration } from './create-administration.ts';
 import { FaultLog } from './fault-log.ts';
 import { HotKeys, type LengthOf } from './hot-keys.ts';
+import { ReadQueue } from './read-queue.ts';
 import type { ServerParts } from './server-parts.ts';
 import { TextDialect } from './text-dialect.ts';
 import type { Traffic } from './traffic.ts';
@@ -37,6 +38,7 @@ export function createContext(parts: ServerParts): ConnectionContext {
     traffic,
     memory,
     turns: new TurnQueue(),
+    reads: new ReadQueue(),
     requestsPerEvent: config.requestsPerEvent,
     nowSeconds: () => clock.now(),
     turn: ({ id }) => (watch.current = id),

@@ -15,6 +15,7 @@ import { Connection, type ConnectionContext } from '../../src/server/connection.
 import { Control } from '../../src/server/control.ts';
 import type { Administration, Dialect } from '../../src/server/dialect.ts';
 import { Dump } from '../../src/server/dump.ts';
+import { ReadQueue } from '../../src/server/read-queue.ts';
 import { TextDialect } from '../../src/server/text-dialect.ts';
 import { Store } from '../../src/store/store.ts';
 import { LocalTarget } from '../../src/upkeep/local-target.ts';
@@ -90,6 +91,7 @@ export class Rig {
       traffic: { bytesRead: 0, bytesWritten: 0, yields: 0 },
       memory: this.memory,
       turns: new TurnQueue(),
+      reads: new ReadQueue(),
     requestsPerEvent: 20,
       nowSeconds: () => clock.now(),
       turn: () => {},

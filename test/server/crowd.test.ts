@@ -1,10 +1,12 @@
 import { EventEmitter } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ReplyBuffer } from '../../src/protocol/reply-buffer.ts';
 import { BinaryDialect } from '../../src/server/binary-dialect.ts';
 import { ConnectionMemory } from '../../src/server/connection-memory.ts';
 import { Connection, type ConnectionContext } from '../../src/server/connection.ts';
 import type { Administration } from '../../src/server/dialect.ts';
+import { ReadQueue } from '../../src/server/read-queue.ts';
 import { TextDialect } from '../../src/server/text-dialect.ts';
 import { TurnQueue } from '../../src/server/turn-queue.ts';
 import type { Wire } from '../../src/server/wire.ts';
@@ -19,13 +21,18 @@ afterEach(() => vi.restoreAllMocks());
 const CROWD = 9;
 /** The most input that is executed at once however many stand in line. */
 const LITTLE_BYTES = 2048;
+/** Pieces of large requests that are read in one turn. */
+const READS = 64;
+/** Bytes of replies after which a connection stands in line. */
+const MUCH_OUTPUT = 64 * 1024;
 const MEMORY_BYTES = 100_000;
 /** Longer than what may be begun without memory. */
 const LARGE = 'v'.repeat(50_000);
 
 /** A socket whose other side reads at once. */
 class FakeWire extends EventEmitter implements Wire {
-  readonly writableLength = 0;
+  /** Bytes that it has not taken. */
+  writableLength = 0;
   received = '';
   /** How often reading went on. */
   resumed = 0;
@@ -85,6 +92,7 @@ async function start(): Promise<Fixture> {
     traffic: { bytesRead: 0, bytesWritten: 0, yields: 0 },
     memory,
     turns,
+    reads: new ReadQueue(),
     requestsPerEvent: 1000,
     nowSeconds: () => 0,
     turn: () => undefined,
@@ -198,6 +206,93 @@ describe('while many connections stand in line', () => {
     await wire.until(`HD s${LARGE.length}\r\n`);
     expect(wire.received).toBe(`STORED\r\nHD s${LARGE.length}\r\n`);
     expect(memory.stats().usedBytes).toBe(0);
+  });
+});
+
+describe('however few stand in line', () => {
+  it('who was sent much is behind them with what it asks next, and no longer', async () => {
+    const { turns, connect } = await start();
+    const { wire, send } = connect();
+    send(`set k 0 0 ${MUCH_OUTPUT}\r\n${'x'.repeat(MUCH_OUTPUT)}\r\n`);
+    send('get k\r\n');
+    expect(wire.received.endsWith('END\r\n')).toBe(true);
+    const line = standInLine(turns, 1);
+    send('mn\r\n');
+    expect(wire.received.endsWith('END\r\n')).toBe(true);
+    await wire.until('MN\r\n');
+    expect(line.turnsHad).toBe(1);
+    send('version\r\n');
+    expect(wire.received.endsWith(LAST)).toBe(true);
+  });
+
+  it('who was sent no more than a connection may be at a time is answered at once', async () => {
+    const { turns, connect } = await start();
+    const { wire, send } = connect();
+    const length = MUCH_OUTPUT - 1000;
+    send(`set k 0 0 ${length}\r\n${'x'.repeat(length)}\r\n`);
+    send('get k\r\n');
+    standInLine(turns, 1);
+    send('version\r\n');
+    expect(wire.received.endsWith(LAST)).toBe(true);
+  });
+
+  it('whose client reads again after a pause is behind them', async () => {
+    const { turns, connect } = await start();
+    const { connection, wire, send } = connect();
+    wire.writableLength = 2 ** 21;
+    send('mn\r\n');
+    expect(connection.state).toBe('conn_write');
+    send('version\r\n');
+    wire.writableLength = 0;
+    const line = standInLine(turns, 1);
+    wire.emit('drain');
+    expect(wire.received).toBe('MN\r\n');
+    let before = -1;
+    wire.once('written', () => (before = line.turnsHad));
+    await wire.until(LAST);
+    expect(before).toBe(1);
+  });
+});
+
+describe('of many that send large requests', () => {
+  const piece = `set k 0 0 ${LARGE.length}\r\n${LARGE.slice(0, 3000)}`;
+
+  it('some are read from in a turn, and the others in the next ones', async () => {
+    const { connect } = await start();
+    const clients = Array.from({ length: 2 * READS + 1 }, () => connect());
+    expect(clients.map(({ send }) => send(piece))).toEqual(clients.map((_, i) => i < READS));
+    const resumed = (): number => clients.reduce((sum, { wire }) => sum + wire.resumed, 0);
+    expect(resumed()).toBe(0);
+    await nextTurn();
+    expect(resumed()).toBe(READS);
+    await nextTurn();
+    expect(resumed()).toBe(READS + 1);
+    const { wire, send } = clients.at(-1)!;
+    expect(send(`${LARGE.slice(3000)}\r\n`)).toBe(true);
+    expect(wire.received).toBe('STORED\r\n');
+  });
+
+  it('all others are read from', async () => {
+    const { connect } = await start();
+    const small = connect();
+    for (let i = 0; i < READS; i++) {
+      connect().send(piece);
+      small.send(`set k${i} 0 0 ${LARGE.length}\r\n${LARGE.slice(0, LITTLE_BYTES - 100)}`);
+      small.send(`${LARGE.slice(LITTLE_BYTES - 100)}\r\n`);
+    }
+    expect(small.send(`set k 0 0 3000\r\n${LARGE.slice(0, 3000)}\r\n`)).toBe(true);
+    expect(small.send('set k 0 0 3000\r\nv')).toBe(true);
+  });
+
+  it('one that is gone meanwhile is left alone', async () => {
+    const { connect } = await start();
+    const clients = Array.from({ length: READS + 1 }, () => connect());
+    for (const { send } of clients) send(piece);
+    const { wire } = clients.at(-1)!;
+    wire.emit('close');
+    await nextTurn();
+    await nextTurn();
+    expect(wire.resumed).toBe(0);
   });
 });
 
