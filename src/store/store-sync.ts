@@ -13,6 +13,8 @@ export class StoreSync {
   readonly #commits: CommitStats;
   #running: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
+  /** The call that waits is to force values to disk as well. */
+  #wantsValues = false;
 
   /** `commits.syncs` is kept up to date. */
   constructor(contents: Contents, pipeline: CommitPipeline, space: ValueSpace, commits: CommitStats) {
@@ -28,24 +30,40 @@ export class StoreSync {
    * @throws TugelaError TUGELA_STORE_FAILED
    */
   sync(): Promise<void> {
+    this.#wantsValues = true;
+    return this.#enqueue();
+  }
+
+  /**
+   * As `Store.removeEmpty`: forces rows alone to disk. What was stored in place of what was in an empty segment need not be: a loss
+   * of power may take it as anything else that was stored since the last sync. What was moved out of it was forced to disk before.
+   * Throws as `sync` does.
+   */
+  removeEmpty(): Promise<void> {
+    return this.#enqueue();
+  }
+
+  #enqueue(): Promise<void> {
     if (this.#pipeline.failure !== undefined) return Promise.reject(this.#pipeline.failure);
     if (this.#queued !== undefined) return this.#queued;
     const run = async (): Promise<void> => {
       await this.#running?.catch(() => {});
       this.#queued = undefined;
-      this.#running = this.#syncNow().finally(() => (this.#running = undefined));
+      const withValues = this.#wantsValues;
+      this.#wantsValues = false;
+      this.#running = this.#syncNow(withValues).finally(() => (this.#running = undefined));
       await this.#running;
     };
     this.#queued = run();
     return this.#queued;
   }
 
-  async #syncNow(): Promise<void> {
+  async #syncNow(withValues: boolean): Promise<void> {
     const empty = this.#space.empty();
     if (this.#pipeline.hasPending) await this.#pipeline.committed();
     const { directory, values } = this.#contents;
     try {
-      await values.sync();
+      if (withValues) await values.sync();
       await syncLevelLogs(directory);
     } catch (cause) {
       // After a failed fsync the kernel may call the next one good although data is lost.

@@ -431,6 +431,14 @@ export class Store {
     return this.#sync.sync();
   }
 
+  /**
+   * Removes the value segments that nothing refers to, once it is on disk that nothing does. Values that were stored meanwhile
+   * are not forced to disk for that. Throws as `sync` does.
+   */
+  removeEmpty(): Promise<void> {
+    return this.#sync.removeEmpty();
+  }
+
   /** LevelDB's own account: files and sizes per level, compaction time and bytes. */
   levelStats(): string {
     return this.#contents.db.getProperty('leveldb.stats');

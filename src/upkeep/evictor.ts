@@ -264,7 +264,7 @@ export class Evictor {
   async #sync(): Promise<void> {
     if (this.#unsynced === 0) return;
     this.#unsynced = 0;
-    await this.#deps.store.sync();
+    await this.#deps.store.removeEmpty();
   }
 
   #keptShare(): number {

@@ -278,9 +278,11 @@ export class Upkeep {
     if (!this.#collector.running && this.#collector.candidate(now) !== undefined) {
       this.#track(this.#collector.run(() => cache.now(), this.#abort.signal), 'rewriting value segments failed');
     }
-    if ((syncEvery > 0 && time >= this.#syncDue) || this.#isEmptied()) {
+    if (syncEvery > 0 && time >= this.#syncDue) {
       this.#syncDue = time + syncEvery * 1000;
       this.#track(store.sync(), 'sync failed');
+    } else if (this.#isEmptied()) {
+      this.#track(store.removeEmpty(), 'sync failed');
     }
     this.#tendDisk();
     this.#compact();

@@ -139,7 +139,7 @@ export class ValueCollector {
         await this.#rewrite(id, signal);
         // The file goes after a sync. The next segment need not wait for that, but no more than one.
         await syncing;
-        syncing = this.#store.sync();
+        syncing = this.#store.removeEmpty();
         // It may fail while nobody waits yet.
         syncing.catch(() => {});
         this.done.segments++;

@@ -1,20 +1,25 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Store } from '../../src/store/store.ts';
 import { segmentName } from '../../src/store/value-log.ts';
 import type { DiskImage } from './disk-image.ts';
 
-/** Notes of segments that are forced to disk by themselves, as those with copies of values are, how long they were then: bytes by path. */
+/**
+ * Notes of files that are forced to disk by themselves how long they were then: segments with copies of values, and LevelDB's logs before
+ * empty segments are removed. Bytes by path.
+ */
 export function noteForcedSizes(store: Store): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
-  const { values } = store;
-  const sync = values.sync.bind(values);
-  values.sync = async (ids) => {
-    const forced = [...(ids ?? [])].map((id) => join('values', segmentName(id)));
-    const now = forced.map((name): [string, number] => [name, statSync(join(store.directory, name)).size]);
-    await sync(ids);
+  const noting = async (names: readonly string[], force: () => Promise<void>): Promise<void> => {
+    const now = names.map((name): [string, number] => [name, statSync(join(store.directory, name)).size]);
+    await force();
     for (const [name, size] of now) sizes.set(name, size);
   };
+  const { values } = store;
+  const sync = values.sync.bind(values);
+  values.sync = (ids) => noting([...(ids ?? [])].map((id) => join('values', segmentName(id))), () => sync(ids));
+  const removeEmpty = store.removeEmpty.bind(store);
+  store.removeEmpty = () => noting(readdirSync(store.directory).filter((name) => name.endsWith('.log')), removeEmpty);
   return sizes;
 }
 

@@ -13,6 +13,8 @@ const OUT_OF_LINE_MOST = 3000;
 const FAR = 4_000_000_000;
 /** Items that a step of a job, or of what follows a flush, deletes. */
 const STEP_ITEMS = 3;
+/** How often empty segments are removed before a write. */
+const REMOVALS = 0.1;
 /** Prefixes of a few keys and of all. */
 const PREFIXES = ['key 1', 'key '];
 
@@ -65,6 +67,7 @@ export class StoreWriter {
 
   /** One write, of this kind if there is something for it to do. */
   async write(kind: WriteKind = this.#draw()): Promise<void> {
+    if (this.#store.emptySegments > 0 && this.#random.chance(REMOVALS)) await this.#store.removeEmpty();
     const made = (await this.#make(kind)) ? kind : 'put';
     if (made !== kind) this.#put();
     this.made.set(made, (this.made.get(made) ?? 0) + 1);
