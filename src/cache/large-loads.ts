@@ -1,3 +1,5 @@
+import { SlicedQueue } from '../sliced-queue.ts';
+
 /** Values above this are large: what is done with one takes a millisecond for each megabyte or two. */
 export const LARGE_LOAD_BYTES: number = 128 * 1024;
 /** So many large values are being read, or handed to who waited for them: they are in memory, and nobody has accounted for them yet. */
@@ -12,8 +14,7 @@ const SLICE_MS = 1;
 export class LargeLoads {
   #free = AT_ONCE;
   #waiting: (() => void)[] = [];
-  #calls: (() => void)[] = [];
-  #scheduled = false;
+  readonly #calls = new SlicedQueue(SLICE_MS);
 
   /** Resolves when one more may be read. `end` must be called when it was handed over, or could not be read. */
   async begin(): Promise<void> {
@@ -33,33 +34,8 @@ export class LargeLoads {
   /** Calls all of these in their order, behind those that came before, some in each turn. Resolves when all were called. */
   handOver(calls: readonly (() => void)[]): Promise<void> {
     return new Promise((resolve) => {
-      this.#calls.push(...calls, resolve);
-      this.#schedule();
+      for (const call of calls) this.#calls.add(call);
+      this.#calls.add(resolve);
     });
-  }
-
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#run();
-    });
-  }
-
-  #run(): void {
-    const calls = this.#calls;
-    this.#calls = [];
-    const endsAt = performance.now() + SLICE_MS;
-    let at = 0;
-    try {
-      while (at < calls.length) {
-        calls[at++]!();
-        if (performance.now() >= endsAt) break;
-      }
-    } finally {
-      this.#calls = [...calls.slice(at), ...this.#calls];
-      if (this.#calls.length > 0) this.#schedule();
-    }
   }
 }

@@ -1,3 +1,5 @@
+import { SlicedQueue } from '../sliced-queue.ts';
+
 /** Milliseconds that those who wait for their turn get together in one turn of the event loop. */
 const SLICE_MS = 2;
 /** So many waiting are a crowd: together they have some milliseconds of work. */
@@ -9,46 +11,15 @@ const CROWD = 8;
  * much.
  */
 export class TurnQueue {
-  #waiting: (() => void)[] = [];
-  #next = 0;
-  #scheduled = false;
+  readonly #waiting = new SlicedQueue(SLICE_MS);
 
   /** True when so many wait that others with much to do should stand in line too. */
   get isCrowded(): boolean {
-    return this.#waiting.length - this.#next > CROWD;
+    return this.#waiting.length > CROWD;
   }
 
   /** Calls `goOn` when it is its turn. It may wait again within that. */
   wait(goOn: () => void): void {
-    this.#waiting.push(goOn);
-    this.#schedule();
-  }
-
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      try {
-        this.#run();
-      } finally {
-        if (this.#next < this.#waiting.length) this.#schedule();
-      }
-    });
-  }
-
-  #run(): void {
-    const endsAt = performance.now() + SLICE_MS;
-    // Not those who come meanwhile: one alone would have turn after turn.
-    const last = this.#waiting.length;
-    while (this.#next < last) {
-      this.#waiting[this.#next++]!();
-      if (performance.now() >= endsAt) break;
-    }
-    // Moving those that are left costs nothing as long as they are no more than those gone.
-    if (2 * this.#next >= this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#next);
-      this.#next = 0;
-    }
+    this.#waiting.add(goOn);
   }
 }
