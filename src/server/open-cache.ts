@@ -39,6 +39,7 @@ export async function openCache(config: ServeConfig, deps: OpenCacheDeps): Promi
     tableBytes: budget?.tableBytes,
     countedPrefixes: config.quotas.map(({ prefix }) => prefix),
     syncEveryBatch: config.ack === 'sync',
+    holdsFiles: true,
     onFailed: (keys) => residency?.forget(keys),
     onDamaged: (where) => logger.warn({ where }, 'damaged on disk: answered as a miss'),
     onLogCut: (cut) => logger.warn(cut, "the end of LevelDB's log is left out: a crash or a power failure cut it off"),

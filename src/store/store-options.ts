@@ -20,6 +20,8 @@ export interface StoreOptions {
   readonly tableBytes?: number | undefined;
   /** Which items are kept in memory alone until the store is closed; undefined = none. */
   readonly ephemeral?: EphemeralOptions | undefined;
+  /** LevelDB's files are held open, so that reads need not wait while it removes some (`HeldFiles`). For who serves others. */
+  readonly holdsFiles?: boolean;
   /** Do not make a store where there is none. */
   readonly mustExist?: boolean;
   /** Prefixes (latin1) whose items are counted; undefined = those that the store counts already. */

@@ -12,6 +12,7 @@ import type { DeadRecords } from './dead-records.ts';
 import { DeadRows } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
 import { GroupWriter } from './group-writer.ts';
+import { HeldFiles } from './held-files.ts';
 import { ItemStaging } from './item-staging.ts';
 import { ItemWrites } from './item-writes.ts';
 import { encodeJob, jobKey, type JobRow } from './job-row.ts';
@@ -64,6 +65,7 @@ export class Store {
   readonly #staging: ItemStaging;
   readonly #writes: ItemWrites;
   readonly #reader: CommittedReader;
+  readonly #held: HeldFiles | undefined;
   #closed = false;
 
   private constructor(contents: Contents, options: StoreOptions, commits: CommitStats, damaged: (where: string) => void) {
@@ -81,6 +83,8 @@ export class Store {
     this.#sync = new StoreSync(contents, this.#pipeline, this.#space, commits);
     this.ephemeral = options.ephemeral === undefined ? undefined : new EphemeralItems(options.ephemeral);
     this.#writes = new ItemWrites(contents, this.#pipeline, this.#staging, this.ephemeral);
+    this.#held = options.holdsFiles === true ? new HeldFiles(this.directory, () => this.levelBytesWritten) : undefined;
+    this.#held?.start();
   }
 
   /**
@@ -465,6 +469,7 @@ export class Store {
       }
     } finally {
       await this.#contents.db.close();
+      await this.#held?.stop();
       await this.copies.idle();
       this.#contents.values.close();
     }
