@@ -75,6 +75,8 @@ export class CommandLoop {
   #dialect: Dialect | undefined;
   /** Number of the command that runs. */
   #serial = 0;
+  /** What is executed now has just been read. */
+  #isAtOnce = false;
   /** What the common account of memory knows of. */
   #heldBytes = 0;
 
@@ -131,10 +133,12 @@ export class CommandLoop {
 
   /**
    * Executes what the first `end` bytes hold. `owned` tells that they may be kept; otherwise what is left of them is
-   * copied. Returns what to wait for; with `ended` set that is only whether the replies can go out.
+   * copied. `isAtOnce` tells that they have just been read, and nobody stood in line with them. Returns what to wait for; with `ended`
+   * set that is only whether the replies can go out.
    */
-  run(bytes: Buffer, end: number, owned: boolean): Wait {
+  run(bytes: Buffer, end: number, owned: boolean, isAtOnce: boolean): Wait {
     const context = this.#context;
+    this.#isAtOnce = isAtOnce;
     const { out } = context;
     this.#dialect ??= this.#choose(bytes, end);
     let dialect = this.dialect;
@@ -229,7 +233,7 @@ export class CommandLoop {
         break;
       }
       if (step === 'room') {
-        wait = this.#finish(staged, 'memory');
+        wait = this.lacksRoom ? this.#finish(staged, 'memory') : this.#yield(staged);
         break;
       }
       if (step === 'load' || step === 'later' || step === 'stream') {
@@ -329,7 +333,8 @@ export class CommandLoop {
 
   #setFetchLimit(): void {
     this.account();
-    this.#context.cache.fetchLimit = this.lacksRoom ? LARGE_BYTES : Number.POSITIVE_INFINITY;
+    const mustWait = this.lacksRoom || (this.#isAtOnce && this.#context.turns.isSpent);
+    this.#context.cache.fetchLimit = mustWait ? LARGE_BYTES : Number.POSITIVE_INFINITY;
   }
 
   /** Has a store wait, once, while there is no room for its value and some is being made. False when it is not to wait. */

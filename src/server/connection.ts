@@ -174,12 +174,13 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
       return !this.#readingPaused;
     }
     if (loop.input.length === 0) {
-      this.#run(bytes, length, false);
+      this.#run(bytes, length, false, true);
     } else {
       loop.input.add(bytes.subarray(0, length));
       const input = loop.input.take();
-      this.#run(input, input.length, true);
+      this.#run(input, input.length, true, true);
     }
+    if (this.#sender.turnBytes > LARGE_BYTES) this.#context.turns.spend(this.#sender.turnBytes);
     this.#holdLarge();
     if (this.#waiting === 'nothing' && loop.incompleteBytes > 0 && !this.#mayReadMore(length)) this.#readingPaused = true;
     return !this.#readingPaused;
@@ -225,12 +226,12 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
   }
 
   /** Executes the commands in some bytes, as `CommandLoop.run`, and begins to wait for what there is to wait for. */
-  #run(bytes: Buffer, end: number, owned: boolean): void {
+  #run(bytes: Buffer, end: number, owned: boolean, isAtOnce: boolean): void {
     const loop = this.#loop;
     let wait: Wait = 'nothing';
     this.#running = true;
     try {
-      wait = loop.run(bytes, end, owned);
+      wait = loop.run(bytes, end, owned, isAtOnce);
     } catch (error) {
       this.#context.onFault(this, error as Error);
       this.#socket.destroy();
@@ -308,7 +309,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
       return;
     }
     const input = this.#loop.input.take();
-    this.#run(input, input.length, true);
+    this.#run(input, input.length, true, false);
     this.#holdLarge();
     if (this.#waiting !== 'nothing' || this.#sender.isClosed) return;
     if (this.#readingPaused) this.#readOn();

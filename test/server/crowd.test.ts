@@ -209,6 +209,32 @@ describe('while many connections stand in line', () => {
   });
 });
 
+describe('while many ask for large values at once', () => {
+  const VALUE = 'v'.repeat(300_000);
+
+  it('some get them at once, the others in their turn, with all commands and dialects, and small ones wait for nobody', async () => {
+    const { turns, connect } = await start();
+    const { send: store } = connect();
+    store(`set k 0 0 ${VALUE.length}\r\n${VALUE}\r\nset small 0 0 1\r\nx\r\n`);
+    const reply = `VALUE k 0 ${VALUE.length}\r\n${VALUE}\r\nEND\r\n`;
+    // The turn in which the value came is over.
+    await nextTurn();
+    const clients = Array.from({ length: 6 }, connect);
+    const asked = ['get k\r\n', 'get k\r\n', 'get k\r\n', 'gat 0 k\r\n', 'mg k v\r\n', '\x80\x0c\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0k'];
+    clients.forEach(({ send }, i) => expect(send(asked[i]!)).toBe(true));
+    expect(clients.map(({ wire }) => wire.received.length)).toEqual([reply.length, reply.length, 0, 0, 0, 0]);
+    const { wire: small, send: sendSmall } = connect();
+    sendSmall('get small\r\n');
+    expect(small.received).toBe('VALUE small 0 1\r\nx\r\nEND\r\n');
+    await Promise.all([clients[2]!.wire.until('END\r\n'), clients[3]!.wire.until('END\r\n'), clients[4]!.wire.until('v\r\n'), clients[5]!.wire.until('v')]);
+    expect(clients[2]!.wire.received).toBe(reply);
+    expect(clients[3]!.wire.received).toBe(reply);
+    expect(clients[4]!.wire.received).toBe(`VA ${VALUE.length}\r\n${VALUE}\r\n`);
+    expect(clients[5]!.wire.received.slice(-VALUE.length - 1)).toBe(`k${VALUE}`);
+    expect(turns.isSpent).toBe(false);
+  });
+});
+
 describe('however few stand in line', () => {
   it('who was sent much is behind them with what it asks next, and no longer', async () => {
     const { turns, connect } = await start();

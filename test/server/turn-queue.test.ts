@@ -21,4 +21,16 @@ describe('TurnQueue', () => {
     await nextTurn();
     expect(turns.isCrowded).toBe(false);
   });
+
+  it('is spent when half a megabyte of large values was sent in one turn of the event loop, until the next', async () => {
+    const turns = new TurnQueue();
+    for (let i = 0; i < 3; i++) {
+      turns.spend(300_000);
+      expect(turns.isSpent).toBe(false);
+      turns.spend(300_000);
+      expect(turns.isSpent).toBe(true);
+      await nextTurn();
+      expect(turns.isSpent).toBe(false);
+    }
+  });
 });
