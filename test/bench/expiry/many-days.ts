@@ -16,9 +16,9 @@ export const manyDays: Part = {
   name: 'many-days',
   title: 'What is on disk of items that live for many days, in simulated time',
   options: {
-    days: { preset: '90', about: 'simulated days' },
+    days: { preset: '60', about: 'simulated days' },
     ttl: { preset: '30', about: 'days that an item lives' },
-    'per-day': { preset: '20000', about: 'items stored on a day, all new' },
+    'per-day': { preset: '100000', about: 'items stored on a day, all new; what LevelDB holds twice while it compacts should be little beside them' },
     value: { preset: '1000', about: 'bytes of a value' },
     segment: { preset: '1024', about: 'KiB of a value segment; 64 MiB in a server, whose days are larger' },
     held: { preset: '31', about: 'days of writes that the disk may hold' },
