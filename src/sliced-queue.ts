@@ -1,11 +1,16 @@
+import { Fifo } from './fifo.ts';
+
+/** Milliseconds of one turn of the event loop for those who stand in line, all together. */
+export const SLICE_MS = 2;
+
 /**
  * Calls that are made in their order, some in each turn of the event loop: as many as begin within a slice of time. Those that
  * come while it runs have to wait for the next turn, or one that comes again and again would have turn after turn.
  */
 export class SlicedQueue {
   readonly #sliceMs: number;
-  #calls: (() => void)[] = [];
-  #next = 0;
+  readonly #begun = new Fifo<() => void>();
+  readonly #calls = new Fifo<() => void>();
   #scheduled = false;
 
   constructor(sliceMs: number) {
@@ -14,11 +19,17 @@ export class SlicedQueue {
 
   /** Calls that are still to be made. */
   get length(): number {
-    return this.#calls.length - this.#next;
+    return this.#begun.length + this.#calls.length;
   }
 
   add(call: () => void): void {
     this.#calls.push(call);
+    this.#schedule();
+  }
+
+  /** Adds the rest of something that holds memory until it is over: it comes before all that has not begun. */
+  addBegun(call: () => void): void {
+    this.#begun.push(call);
     this.#schedule();
   }
 
@@ -38,15 +49,11 @@ export class SlicedQueue {
 
   #run(): void {
     const endsAt = performance.now() + this.#sliceMs;
-    const last = this.#calls.length;
-    while (this.#next < last) {
-      this.#calls[this.#next++]!();
+    let begun = this.#begun.length;
+    for (let calls = this.length; calls > 0; calls--) {
+      const queue = begun-- > 0 ? this.#begun : this.#calls;
+      queue.shift()?.();
       if (performance.now() >= endsAt) break;
-    }
-    // Moving those that are left costs nothing as long as they are no more than those gone.
-    if (2 * this.#next >= this.#calls.length) {
-      this.#calls = this.#calls.slice(this.#next);
-      this.#next = 0;
     }
   }
 }

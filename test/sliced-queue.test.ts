@@ -77,6 +77,23 @@ describe('SlicedQueue', () => {
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
 
+  it('makes what has begun before all that has not, in its order', async () => {
+    const queue = new SlicedQueue(2);
+    const seen: string[] = [];
+    queue.add(() => seen.push('first'));
+    queue.addBegun(() => {
+      seen.push('begun');
+      queue.addBegun(() => seen.push('begun again'));
+    });
+    queue.add(() => seen.push('second'));
+    queue.addBegun(() => seen.push('begun too'));
+    expect(queue.length).toBe(4);
+    await nextTurn();
+    expect(seen).toEqual(['begun', 'begun too', 'first', 'second']);
+    await nextTurn();
+    expect(seen).toEqual(['begun', 'begun too', 'first', 'second', 'begun again']);
+  });
+
   it('goes on behind a call that throws, which nobody swallows', async () => {
     const queue = new SlicedQueue(2);
     const failed = new Promise<unknown>((resolve) => {

@@ -1,11 +1,9 @@
-import { SlicedQueue } from '../sliced-queue.ts';
+import type { SlicedQueue } from '../sliced-queue.ts';
 
 /** Values above this are large: what is done with one takes a millisecond for each megabyte or two. */
 export const LARGE_LOAD_BYTES: number = 128 * 1024;
 /** So many large values are being read, or handed to who waited for them: they are in memory, and nobody has accounted for them yet. */
 const AT_ONCE = 4;
-/** Milliseconds of one turn of the event loop for handing large values over. */
-const SLICE_MS = 1;
 
 /**
  * Large values on their way from the disk. A thousand clients may ask for some at a time: each turn of the event loop some of
@@ -14,7 +12,12 @@ const SLICE_MS = 1;
 export class LargeLoads {
   #free = AT_ONCE;
   #waiting: (() => void)[] = [];
-  readonly #calls = new SlicedQueue(SLICE_MS);
+  readonly #calls: SlicedQueue;
+
+  /** `calls` is the line in which they wait to be handed over. */
+  constructor(calls: SlicedQueue) {
+    this.#calls = calls;
+  }
 
   /** Resolves when one more may be read. `end` must be called when it was handed over, or could not be read. */
   async begin(): Promise<void> {
@@ -34,8 +37,8 @@ export class LargeLoads {
   /** Calls all of these in their order, behind those that came before, some in each turn. Resolves when all were called. */
   handOver(calls: readonly (() => void)[]): Promise<void> {
     return new Promise((resolve) => {
-      for (const call of calls) this.#calls.add(call);
-      this.#calls.add(resolve);
+      for (const call of calls) this.#calls.addBegun(call);
+      this.#calls.addBegun(resolve);
     });
   }
 }

@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts';
 import { LARGE_LOAD_BYTES, LargeLoads } from './large-loads.ts';
 import { ReadPace } from './read-pace.ts';
 import { StallWatch } from './stall-watch.ts';
+import { SLICE_MS, SlicedQueue } from '../sliced-queue.ts';
 
 /** Keys read with one LevelDB call: enough to share its cost, few enough to spread over threads. */
 const FETCH_KEYS = 32;
@@ -57,7 +58,7 @@ export class Residency {
   readonly #tickets = new Map<string, Ticket>();
   readonly #pace = new ReadPace();
   readonly #stall: StallWatch;
-  readonly #large = new LargeLoads();
+  readonly #large: LargeLoads;
   #queue: Ticket[] = [];
   #scheduled = false;
   /** Reads under way. */
@@ -67,8 +68,10 @@ export class Residency {
   /** For stats: rows and values read from disk, and retrievals that the RAM tier could not answer. */
   readonly reads: { rows: number; values: number; lookups: number } = { rows: 0, values: 0, lookups: 0 };
 
-  constructor(store: Store, ram: RamTier) {
+  /** `line` is where those stand who wait for large values that were read; others may stand there too. */
+  constructor(store: Store, ram: RamTier, line: SlicedQueue = new SlicedQueue(SLICE_MS)) {
     this.#store = store;
+    this.#large = new LargeLoads(line);
     this.#stall = new StallWatch(store);
     this.ram = ram;
   }

@@ -8,7 +8,6 @@ import { Connection, type ConnectionContext } from './connection.ts';
 import type { Datagram } from './datagram.ts';
 import type { Dialect } from './dialect.ts';
 import { isLoopback, type Listener, peerOf } from './listeners.ts';
-import { SlicedWire } from './sliced-wire.ts';
 import type { ConnectionCounts } from './stats/stats-sources.ts';
 import type { Verbosity } from './verbosity.ts';
 import type { WatchHub } from './watch-hub.ts';
@@ -134,7 +133,7 @@ export class Clients {
     this.counts.current++;
     const isUnix = listener.transport === 'local';
     const connection = new Connection(
-      listener.isEncrypted ? new SlicedWire(socket) : socket,
+      socket,
       {
         id: this.nextId(),
         peer: isUnix ? listener.statsAddress : peerOf(socket),

@@ -308,7 +308,7 @@ export class CommandLoop {
 
   /** Gives up what is unfinished: the client is gone. */
   close(): void {
-    this.#sender.isClosed = true;
+    this.#sender.close();
     this.input.drop();
     this.#reader.drop();
     this.account();

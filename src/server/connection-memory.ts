@@ -1,3 +1,5 @@
+import type { SlicedQueue } from '../sliced-queue.ts';
+
 /** Milliseconds for which memory may be used up before those who stand still are closed. */
 const PATIENCE_MS = 2000;
 /** Bytes that a connection must have moved in that time, or else it stands still: a slow line moves ten times as many. */
@@ -53,6 +55,7 @@ export class ConnectionMemory {
   readonly #holders: () => Iterable<MemoryHolder>;
   readonly #onClosed: (count: number) => void;
   readonly #nowMs: () => number;
+  readonly #line: SlicedQueue;
   /** Who waits for room, first come first. */
   readonly #waiting = new Set<MemoryHolder>();
   #used = 0;
@@ -64,12 +67,13 @@ export class ConnectionMemory {
   #waking = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onClosed` is told how many connections were closed at a time; `nowMs` is a clock that never goes back. */
-  constructor(limit: number, holders: () => Iterable<MemoryHolder>, onClosed: (count: number) => void, nowMs: () => number = () => performance.now()) {
+  /** `onClosed` is told how many connections were closed at a time; `line` is where what takes long waits for its turn; `nowMs` is a clock that never goes back. */
+  constructor(limit: number, holders: () => Iterable<MemoryHolder>, onClosed: (count: number) => void, line: SlicedQueue, nowMs: () => number = () => performance.now()) {
     this.limit = limit;
     this.#holders = holders;
     this.#onClosed = onClosed;
     this.#nowMs = nowMs;
+    this.#line = line;
   }
 
   /** True when no more should be gathered. */
@@ -167,7 +171,7 @@ export class ConnectionMemory {
       this.#waiting.delete(holder);
       holder.evict();
     }
-    if (at < holders.length && this.#used > this.limit / 2) setImmediate(() => this.#closeNext(holders.slice(at), closed));
+    if (at < holders.length && this.#used > this.limit / 2) this.#line.addBegun(() => this.#closeNext(holders.slice(at), closed));
     else if (closed > 0) this.#onClosed(closed);
   }
 
@@ -175,7 +179,7 @@ export class ConnectionMemory {
     if (this.#waking) return;
     this.#waking = true;
     // Not within the step of who has just given room.
-    setImmediate(() => {
+    this.#line.add(() => {
       this.#waking = false;
       this.#wake();
     });

@@ -80,9 +80,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
     this.isLocal = origin.isLocal;
     this.#isEncrypted = origin.isEncrypted;
     this.lastCommandAt = context.nowSeconds();
-    this.#sender = new ReplySender(socket, context.traffic);
+    this.#sender = new ReplySender(socket, context.traffic, context.turns, () => this.#drained());
     this.#loop = new CommandLoop(this, origin.dialect, context, this.#sender, () => this.#goOn());
-    socket.on('drain', () => this.#drained());
     socket.on('end', () => {
       this.finish();
     });
@@ -133,7 +132,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
 
   get isHeldUp(): boolean {
     // A listing that waits for its reader does so in the background. Who waits for memory may be one of those that hold it all.
-    return this.#onRead === undefined && this.#waiting !== 'drain' && this.#waiting !== 'memory' && this.#waiting !== 'nothing';
+    return this.#sender.isWaitingForTurn || (this.#onRead === undefined && this.#waiting !== 'drain' && this.#waiting !== 'memory' && this.#waiting !== 'nothing');
   }
 
   push(bytes: Buffer): void {
@@ -180,7 +179,6 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
       const input = loop.input.take();
       this.#run(input, input.length, true, true);
     }
-    if (this.#sender.turnBytes > LARGE_BYTES) this.#context.turns.spend(this.#sender.turnBytes);
     this.#holdLarge();
     if (this.#waiting === 'nothing' && loop.incompleteBytes > 0 && !this.#mayReadMore(length)) this.#readingPaused = true;
     return !this.#readingPaused;
@@ -392,7 +390,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
   #end(): void {
     // After a client's mistake all may be with the kernel: closing at once spares it from writing to what is half gone.
     if (this.closeReason === 'error' && this.unsentBytes === 0 && this.transport !== 'udp' && !this.#isEncrypted) this.#socket.destroy();
-    else this.#socket.destroySoon();
+    else this.#sender.end();
     if (this.#readingPaused) this.#readOn();
   }
 

@@ -14,10 +14,11 @@ import { TurnQueue } from './turn-queue.ts';
 
 /** Makes what all connections share: the dialects, and what is counted and kept for all of them. */
 export function createContext(parts: ServerParts): ConnectionContext {
-  const { config, logger, clock, credentials, verbosity, clients, cache, store, watch } = parts;
+  const { config, logger, clock, credentials, verbosity, clients, cache, store, watch, line } = parts;
   const traffic: Traffic = { bytesRead: 0, bytesWritten: 0, yields: 0 };
   const memory = new ConnectionMemory(config.connectionMemory, () => clients.all, (closed) =>
     logger.warn({ closed, limit: config.connectionMemory }, 'memory for connections is used up, closed those that hold most'),
+    line,
   );
   const hotKeys = new HotKeys(lengthsIn(cache.residency), (isOn) => {
     context.sample = isOn ? (command) => hotKeys.note(command) : undefined;
@@ -37,7 +38,7 @@ export function createContext(parts: ServerParts): ConnectionContext {
     ackFromMemory: config.ack === 'memory',
     traffic,
     memory,
-    turns: new TurnQueue(),
+    turns: new TurnQueue(line),
     reads: new ReadQueue(),
     requestsPerEvent: config.requestsPerEvent,
     nowSeconds: () => clock.now(),

@@ -6,6 +6,7 @@ import type { ServeConfig } from '../config.ts';
 import { TugelaError } from '../errors.ts';
 import { AccessTable } from '../ram/access-table.ts';
 import { RamTier } from '../ram/ram-tier.ts';
+import type { SlicedQueue } from '../sliced-queue.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
 import type { DiskBudget } from '../upkeep/disk-budget.ts';
 import type { MemoryLimit } from './memory-limit.ts';
@@ -19,6 +20,8 @@ export interface OpenCacheDeps {
   readonly memory: MemoryLimit;
   /** Undefined = no limit on disk. */
   readonly budget: DiskBudget | undefined;
+  /** Where those stand who wait for large values. */
+  readonly line: SlicedQueue;
   /** Without it, damage is an error. */
   readonly mend: Mend | undefined;
 }
@@ -29,7 +32,7 @@ export interface OpenCacheDeps {
  * @throws TugelaError, those of Store.open
  */
 export async function openCache(config: ServeConfig, deps: OpenCacheDeps): Promise<{ readonly store: Store; readonly cache: Cache }> {
-  const { logger, clock, memory, budget } = deps;
+  const { logger, clock, memory, budget, line } = deps;
   let residency: Residency | undefined;
   const options: StoreOptions = {
     blockCacheBytes: memory.blockCacheBytes,
@@ -45,7 +48,7 @@ export async function openCache(config: ServeConfig, deps: OpenCacheDeps): Promi
     onLogCut: (cut) => logger.warn(cut, "the end of LevelDB's log is left out: a crash or a power failure cut it off"),
   };
   const store = await openOrMend(config.file, options, deps.mend);
-  residency = new Residency(store, new RamTier(memory.ramTierBytes(memory.megabytes)));
+  residency = new Residency(store, new RamTier(memory.ramTierBytes(memory.megabytes)), line);
   const cache = new Cache(store, residency, new AccessTable(memory.accessBytes), clock, config.maxItemSize, {
     cas: config.cas,
     prefixDelimiter: config.prefixDelimiter,

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.ts';
 import type { Clock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
+import type { SlicedQueue } from '../sliced-queue.ts';
 import type { Store } from '../store/store.ts';
 import type { Quota } from '../upkeep/quotas.ts';
 import type { Upkeep } from '../upkeep/upkeep.ts';
@@ -25,6 +26,8 @@ export interface ServerParts {
   readonly store: Store;
   readonly cache: Cache;
   readonly watch: WatchHub;
+  /** Where all stand whose work takes long, for their share of a turn of the event loop. */
+  readonly line: SlicedQueue;
   readonly upkeep: Upkeep;
   /** Of prefixes. */
   readonly quotas: readonly Quota[];

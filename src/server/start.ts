@@ -20,6 +20,7 @@ import type { ServerParts } from './server-parts.ts';
 import { Verbosity } from './verbosity.ts';
 import { WatchHub } from './watch-hub.ts';
 import { wireUpkeep } from './wire-upkeep.ts';
+import { SLICE_MS, SlicedQueue } from '../sliced-queue.ts';
 
 export interface StartDeps {
   readonly logger: Logger;
@@ -84,12 +85,13 @@ async function openAndServe(front: FrontParts, { sweep, mend }: StartDeps): Prom
   const started = performance.now();
   const memory = new MemoryLimit(config);
   const budget = config.diskLimit === undefined ? undefined : new DiskBudget(config.diskLimit);
-  const { store, cache } = await openCache(config, { logger, clock, memory, budget, mend });
+  const line = new SlicedQueue(SLICE_MS);
+  const { store, cache } = await openCache(config, { logger, clock, memory, budget, mend, line });
   const watch = new WatchHub(cache, { bufferBytes: config.watcherBuffer });
   const { upkeep, quotas } = await wireUpkeep(config, { cache, store, logger, sweep, watch, budget });
   let requestStop: (why: string) => void = () => {};
   const stopRequested = new Promise<string>((settle) => (requestStop = settle));
-  const parts: ServerParts = { ...front, memory, store, cache, watch, upkeep, quotas, requestStop };
+  const parts: ServerParts = { ...front, memory, store, cache, watch, line, upkeep, quotas, requestStop };
   const context = createContext(parts);
   // After `afterBind`: as the server will read it.
   void credentials.sasl?.check();

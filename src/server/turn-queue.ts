@@ -1,10 +1,8 @@
-import { SlicedQueue } from '../sliced-queue.ts';
+import { SLICE_MS, SlicedQueue } from '../sliced-queue.ts';
 
-/** Milliseconds that those who wait for their turn get together in one turn of the event loop. */
-const SLICE_MS = 2;
 /**
- * Bytes of large values that are sent in one turn of the event loop at once, before their askers stand in line. To send one of 1 MB
- * takes the kernel a millisecond and more.
+ * Bytes of long replies that are sent in one turn of the event loop, above which who asks for something large, or has more to be sent,
+ * stands in line. To send a megabyte takes the kernel from 0.2 to 3 ms.
  */
 const AT_ONCE_BYTES = 512 * 1024;
 /** So many waiting are a crowd: together they have some milliseconds of work. */
@@ -16,20 +14,25 @@ const CROWD = 8;
  * much.
  */
 export class TurnQueue {
-  readonly #waiting = new SlicedQueue(SLICE_MS);
+  readonly #waiting: SlicedQueue;
   #sentBytes = 0;
+
+  /** `waiting` may be shared with others who do long work: they stand in the same line. */
+  constructor(waiting: SlicedQueue = new SlicedQueue(SLICE_MS)) {
+    this.#waiting = waiting;
+  }
 
   /** True when so many wait that others with much to do should stand in line too. */
   get isCrowded(): boolean {
     return this.#waiting.length > CROWD;
   }
 
-  /** True when who asks for something large should stand in line: enough was sent in this turn of the event loop to those who did not. */
+  /** True when who asks for something large should stand in line: enough was sent in this turn of the event loop. */
   get isSpent(): boolean {
     return this.#sentBytes >= AT_ONCE_BYTES;
   }
 
-  /** Notes bytes of a large value that were sent to who did not stand in line. */
+  /** Notes bytes of a long reply that were sent. */
   spend(bytes: number): void {
     // After all that this turn has to read.
     if (this.#sentBytes === 0) setImmediate(() => (this.#sentBytes = 0));
@@ -39,5 +42,10 @@ export class TurnQueue {
   /** Calls `goOn` when it is its turn. It may wait again within that. */
   wait(goOn: () => void): void {
     this.#waiting.add(goOn);
+  }
+
+  /** The same for what was begun and holds memory until it is over: it comes before those that have not begun. */
+  goOn(call: () => void): void {
+    this.#waiting.addBegun(call);
   }
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LARGE_LOAD_BYTES, LargeLoads } from '../../src/cache/large-loads.ts';
 import type { Item } from '../../src/item.ts';
+import { SlicedQueue } from '../../src/sliced-queue.ts';
 import { Store } from '../../src/store/store.ts';
 import { bytesOf } from '../support/build-item.ts';
 import { OpenCache } from '../support/open-cache.ts';
@@ -32,7 +33,7 @@ function countTurns(): { turns: number; stop: () => void } {
 
 describe('LargeLoads', () => {
   it('lets few begin, and others when these have ended, first come first', async () => {
-    const loads = new LargeLoads();
+    const loads = new LargeLoads(new SlicedQueue(1));
     const begun: number[] = [];
     for (let i = 0; i < AT_ONCE + 3; i++) void loads.begin().then(() => begun.push(i));
     await settled();
@@ -46,7 +47,7 @@ describe('LargeLoads', () => {
   });
 
   it('hands over in the order of coming, and gives others a turn between', async () => {
-    const loads = new LargeLoads();
+    const loads = new LargeLoads(new SlicedQueue(1));
     const told: string[] = [];
     const counter = countTurns();
     const at: number[] = [];

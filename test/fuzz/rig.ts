@@ -23,6 +23,7 @@ import { Quotas } from '../../src/upkeep/quotas.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import type { FuzzWire } from './wire.ts';
 import { TurnQueue } from '../../src/server/turn-queue.ts';
+import { SLICE_MS, SlicedQueue } from '../../src/sliced-queue.ts';
 
 /** Small, so that limits are met. */
 const RAM_BYTES = 256 * 1024;
@@ -78,7 +79,8 @@ export class Rig {
     const cache = new Cache(store, residency, new AccessTable(4096), clock, MAX_ITEM_SIZE);
     const quotas = new Quotas(store, [{ prefix: 'q:', bytes: QUOTA_BYTES }]);
     cache.hasQuota = (key, growth) => quotas.hasRoom(key, growth);
-    this.memory = new ConnectionMemory(4 * MAX_ITEM_SIZE, () => this.#connections, () => {});
+    const line = new SlicedQueue(SLICE_MS);
+    this.memory = new ConnectionMemory(4 * MAX_ITEM_SIZE, () => this.#connections, () => {}, line);
     const administration = this.#administration(cache);
     this.#auth = new AuthDialect(passwords, { commands: 0, errors: 0 });
     this.#context = {
@@ -90,7 +92,7 @@ export class Rig {
       ackFromMemory: false,
       traffic: { bytesRead: 0, bytesWritten: 0, yields: 0 },
       memory: this.memory,
-      turns: new TurnQueue(),
+      turns: new TurnQueue(line),
       reads: new ReadQueue(),
     requestsPerEvent: 20,
       nowSeconds: () => clock.now(),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConnectionMemory, type MemoryHolder } from '../../src/server/connection-memory.ts';
+import { SLICE_MS, SlicedQueue } from '../../src/sliced-queue.ts';
 
 class Client implements MemoryHolder {
   heldBytes = 0;
@@ -39,7 +40,7 @@ function setUp(count: number, evictionMs = 0): { memory: ConnectionMemory; clien
   let woken = 0;
   const closed: number[] = [];
   const clients: Client[] = [];
-  const memory: ConnectionMemory = new ConnectionMemory(100, () => clients, (number) => closed.push(number), () => now);
+  const memory: ConnectionMemory = new ConnectionMemory(100, () => clients, (number) => closed.push(number), new SlicedQueue(SLICE_MS), () => now);
   for (let i = 0; i < count; i++) clients.push(new Client(() => memory, () => woken++, () => (now += evictionMs)));
   return {
     memory,
