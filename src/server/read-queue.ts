@@ -1,5 +1,5 @@
-/** Large pieces that are read in one turn of the event loop: half a millisecond to two, by the size of a read (`accept.ts`). */
-const READS = 64;
+/** Large pieces that are read in one turn of the event loop: 0.1 to 0.5 ms, by the size of a read (`accept.ts`). */
+const READS = 16;
 
 /** Who sends something large, piece by piece. */
 export interface LargeReader {

@@ -23,7 +23,7 @@ const CROWD = 9;
 /** The most input that is executed at once however many stand in line. */
 const LITTLE_BYTES = 2048;
 /** Pieces of large requests that are read in one turn. */
-const READS = 64;
+const READS = 16;
 /** Bytes of replies after which a connection stands in line. */
 const MUCH_OUTPUT = 64 * 1024;
 /** Bytes that are sent in one go. */
