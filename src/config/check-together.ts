@@ -85,7 +85,7 @@ function checkPasswords({ values, layerOf }: Resolved<ServeOptions>, nameOf: Nam
   if (udpPort !== undefined) throw usageError(`${mine}: there are no passwords over UDP; leave out ${nameOf('udpPort')}`);
 }
 
-/** The expiry daemon is a client of the text protocol that knows neither TLS nor passwords. */
+/** The daemon that the server starts is a client of the text protocol that is told neither of TLS nor of passwords. */
 function checkExpiryDaemon({ values }: Resolved<ServeOptions>, nameOf: NameOf): void {
   const { listen, port, socket, control, tls } = values;
   const mine = nameOf('withExpire');
