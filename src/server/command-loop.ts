@@ -131,6 +131,14 @@ export class CommandLoop {
     return this.#sender.mustDrain(this.#context.memory.isShort);
   }
 
+  /** Takes bytes with which there is nothing to do: they are from the midst of a data block. False when they must be run. */
+  collect(bytes: Buffer, length: number): boolean {
+    if (this.input.length > 0 || !this.#reader.collect(bytes, length)) return false;
+    this.#session.lastCommandAt = this.#context.nowSeconds();
+    this.account();
+    return true;
+  }
+
   /**
    * Executes what the first `end` bytes hold. `owned` tells that they may be kept; otherwise what is left of them is
    * copied. `isAtOnce` tells that they have just been read, and nobody stood in line with them. Returns what to wait for; with `ended`

@@ -6,6 +6,8 @@ import { type CurrentCommand, detach } from './current-command.ts';
 import type { Dialect } from './dialect.ts';
 import type { Session } from './session.ts';
 
+/** Bytes up to which a loop copies faster than a call into the runtime. */
+const COPY_LOOP_MAX = 32;
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -61,6 +63,17 @@ export class CommandReader {
   /** Gives up the data block that is arriving: nothing more will be read. */
   drop(): void {
     this.#collecting = undefined;
+  }
+
+  /** Takes bytes from the midst of a data block. False, and nothing is taken, where they reach its end or none is arriving. */
+  collect(bytes: Buffer, length: number): boolean {
+    const collecting = this.#collecting;
+    if (collecting === undefined || collecting.filled + length >= collecting.block.length) return false;
+    const { block, filled } = collecting;
+    if (length > COPY_LOOP_MAX) bytes.copy(block, filled, 0, length);
+    else for (let i = 0; i < length; i++) block[filled + i] = bytes[i]!;
+    collecting.filled += length;
+    return true;
   }
 
   /**

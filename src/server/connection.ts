@@ -172,13 +172,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
       this.#readingPaused = this.#context.memory.isShort;
       return !this.#readingPaused;
     }
-    if (loop.input.length === 0) {
-      this.#run(bytes, length, false, true);
-    } else {
-      loop.input.add(bytes.subarray(0, length));
-      const input = loop.input.take();
-      this.#run(input, input.length, true, true);
-    }
+    if (!loop.collect(bytes, length)) this.#runWith(bytes, length);
     this.#holdLarge();
     if (this.#waiting === 'nothing' && loop.incompleteBytes > 0 && !this.#mayReadMore(length)) this.#readingPaused = true;
     return !this.#readingPaused;
@@ -221,6 +215,18 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
   /** True once it is only there to receive log lines. */
   get #isWatching(): boolean {
     return this.#loop.ended === 'watch';
+  }
+
+  /** Executes what was read, behind what is there. */
+  #runWith(bytes: Buffer, length: number): void {
+    const { input } = this.#loop;
+    if (input.length === 0) {
+      this.#run(bytes, length, false, true);
+      return;
+    }
+    input.add(bytes.subarray(0, length));
+    const all = input.take();
+    this.#run(all, all.length, true, true);
   }
 
   /** Executes the commands in some bytes, as `CommandLoop.run`, and begins to wait for what there is to wait for. */

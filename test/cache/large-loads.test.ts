@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LARGE_LOAD_BYTES, LargeLoads } from '../../src/cache/large-loads.ts';
 import type { Item } from '../../src/item.ts';
-import { SlicedQueue } from '../../src/sliced-queue.ts';
+import { SLICE_MS, SlicedQueue } from '../../src/sliced-queue.ts';
 import { Store } from '../../src/store/store.ts';
 import { bytesOf } from '../support/build-item.ts';
 import { OpenCache } from '../support/open-cache.ts';
@@ -12,9 +12,9 @@ const AT_ONCE = 4;
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Longer than the share that large values have of a turn of the event loop. */
+/** Longer than those who stand in line have of a turn of the event loop. */
 function work(): void {
-  const endsAt = performance.now() + 1.5;
+  const endsAt = performance.now() + SLICE_MS + 0.5;
   while (performance.now() < endsAt);
 }
 
