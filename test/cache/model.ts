@@ -26,6 +26,8 @@ interface ModelItem {
 type Outcome = unknown;
 
 const THIRTY_DAYS = 30 * 86_400;
+/** Longest value that memcached looks for a number in. */
+const NUMBER_BYTES = 512 * 1024;
 
 /** memcached in a Map: what the cache must be indistinguishable from. */
 export class CacheModel {
@@ -98,7 +100,8 @@ export class CacheModel {
   #count(key: string, item: ModelItem | undefined, delta: bigint, cas: number): Outcome {
     if (item === undefined) return 'not_found';
     const text = item.value.toString('latin1');
-    const digits = /^(\d{1,20})(?:[ \0]|$)/.exec(text)?.[1];
+    // As strtoull has it: blanks of all kinds before and behind, any number of zeros in front.
+    const digits = text.length > NUMBER_BYTES ? undefined : /^[ \t-\r]*\+?(\d+)(?:[ \t-\r\0]|$)/.exec(text)?.[1];
     if (digits === undefined || BigInt(digits) >= 2n ** 64n) return 'non_numeric';
     let number = BigInt(digits) + delta;
     if (number < 0n) number = 0n;
@@ -171,7 +174,7 @@ const exptime = fc.constantFrom(0, 0, 0, 1, 3, 10, 60, 5000, 100_000, -1, THIRTY
 const value = fc
   .record({ length: fc.constantFrom(0, 5, 200, 256, 257, 2000, 6000, 70_000), fill: fc.nat(255) })
   .map(({ length, fill }) => Buffer.alloc(length, fill));
-const number = fc.constantFrom('0', '5', '99', '10   ', '18446744073709551615', '12345678901234567890').map((text) => Buffer.from(text));
+const number = fc.constantFrom('0', '5', '99', '10   ', '0\t\t', '\r\n7', '+8', '00000000000000000000000012', '18446744073709551615', '12345678901234567890').map((text) => Buffer.from(text));
 const delta = fc.constantFrom<U64>(0, 1, 90, 2 ** 40, 18446744073709551615n);
 const op = fc.constantFrom<StoreOp>(Op.set, Op.set, Op.set, Op.add, Op.replace, Op.append, Op.prepend, Op.cas);
 
