@@ -13,12 +13,10 @@ import { Replies, type ReplyContext } from './replies.ts';
 import type { ReplySender } from './reply-sender.ts';
 import type { Session } from './session.ts';
 import type { Traffic } from './traffic.ts';
-import type { TurnQueue } from './turn-queue.ts';
+import { LARGE_BYTES, type TurnQueue } from './turn-queue.ts';
 
 /** Bytes of replies after which a connection leaves the turn to others, however fast its client reads. */
 const TURN_BYTES = 512 * 1024;
-/** Values and data blocks above this are large: they wait when the memory for connections is used up. */
-export const LARGE_BYTES: number = 16 * 1024;
 
 /**
  * What a connection has to wait for before it can go on (docs/architecture.md, "Flow control"):

@@ -6,8 +6,6 @@ import { type CurrentCommand, detach } from './current-command.ts';
 import type { Dialect } from './dialect.ts';
 import type { Session } from './session.ts';
 
-/** Bytes up to which a loop copies faster than a call into the runtime. */
-const COPY_LOOP_MAX = 32;
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -69,9 +67,7 @@ export class CommandReader {
   collect(bytes: Buffer, length: number): boolean {
     const collecting = this.#collecting;
     if (collecting === undefined || collecting.filled + length >= collecting.block.length) return false;
-    const { block, filled } = collecting;
-    if (length > COPY_LOOP_MAX) bytes.copy(block, filled, 0, length);
-    else for (let i = 0; i < length; i++) block[filled + i] = bytes[i]!;
+    bytes.copy(collecting.block, collecting.filled, 0, length);
     collecting.filled += length;
     return true;
   }

@@ -1,10 +1,11 @@
 import type { CommitWaiter } from '../store/commit-group.ts';
-import { type CommandContext, CommandLoop, LARGE_BYTES, type Wait } from './command-loop.ts';
+import { type CommandContext, CommandLoop, type Wait } from './command-loop.ts';
 import type { MemoryHolder } from './connection-memory.ts';
 import type { Dialect } from './dialect.ts';
 import type { LargeReader, ReadQueue } from './read-queue.ts';
 import { ReplySender } from './reply-sender.ts';
 import type { ConnectionState, Session } from './session.ts';
+import { LARGE_BYTES } from './turn-queue.ts';
 import type { Wire } from './wire.ts';
 
 /** Unread input above which a connection that waits is no longer read from. */

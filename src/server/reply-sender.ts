@@ -1,11 +1,9 @@
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { SLICE_BYTES, SlicedReplies } from './sliced-replies.ts';
 import type { Traffic } from './traffic.ts';
-import type { TurnQueue } from './turn-queue.ts';
+import { LARGE_BYTES, type TurnQueue } from './turn-queue.ts';
 import type { Wire } from './wire.ts';
 
-/** Replies above which those who ask for something large in the same turn of the event loop have to know of them. */
-const LARGE_BYTES = 16 * 1024;
 /** Unsent replies above which a connection executes nothing more until its client reads. */
 const UNSENT_BYTES = 1024 * 1024;
 

@@ -2,8 +2,8 @@ import type { TurnQueue } from './turn-queue.ts';
 import type { Wire } from './wire.ts';
 
 /**
- * Bytes that are handed to the socket in one go. To send a megabyte takes the kernel 1 to 3 ms, to encrypt it 2; Node keeps a copy of
- * what it has encrypted until the client has read it.
+ * Bytes that are handed to the socket in one go. A megabyte would keep the kernel, or encryption, busy while
+ * others wait; and Node keeps a copy of what it has encrypted until the client has read it.
  */
 export const SLICE_BYTES: number = 128 * 1024;
 

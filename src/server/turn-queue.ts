@@ -1,8 +1,11 @@
 import { SLICE_MS, SlicedQueue } from '../sliced-queue.ts';
 
+/** Values, data blocks and replies above this are large: they wait when the memory for connections, or the turn, is used up. */
+export const LARGE_BYTES: number = 16 * 1024;
+
 /**
  * Bytes of long replies that are sent in one turn of the event loop, above which who asks for something large, or has more to be sent,
- * stands in line. To send a megabyte takes the kernel from 0.2 to 3 ms.
+ * stands in line.
  */
 const AT_ONCE_BYTES = 512 * 1024;
 /** So many waiting are a crowd: together they have some milliseconds of work. */
