@@ -81,7 +81,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
     this.isLocal = origin.isLocal;
     this.#isEncrypted = origin.isEncrypted;
     this.lastCommandAt = context.nowSeconds();
-    this.#sender = new ReplySender(socket, context.traffic, context.turns, () => this.#drained());
+    this.#sender = new ReplySender(socket, context.traffic, context.turns, origin.transport !== 'udp' && !origin.isEncrypted, () => this.#drained());
     this.#loop = new CommandLoop(this, origin.dialect, context, this.#sender, () => this.#goOn());
     socket.on('end', () => {
       this.finish();

@@ -1,4 +1,5 @@
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
+import { DirectWriter } from './direct-writer.ts';
 import { SLICE_BYTES, SlicedReplies } from './sliced-replies.ts';
 import type { Traffic } from './traffic.ts';
 import { LARGE_BYTES, type TurnQueue } from './turn-queue.ts';
@@ -13,6 +14,8 @@ export class ReplySender {
   readonly #traffic: Traffic;
   readonly #turns: TurnQueue;
   readonly #onDrained: () => void;
+  /** Undefined where the socket is no plain one. */
+  readonly #direct: DirectWriter | undefined;
   /** Undefined until there is a long reply. */
   #sliced: SlicedReplies | undefined;
   #isEnding = false;
@@ -21,12 +24,13 @@ export class ReplySender {
   turnBytes = 0;
   #isClosed = false;
 
-  /** `onDrained` is called when the kernel has taken what was unsent, so much that it is waited for. */
-  constructor(wire: Wire, traffic: Traffic, turns: TurnQueue, onDrained: () => void) {
+  /** `onDrained` is called when the kernel has taken what was unsent, so much that it is waited for; `isPlain`: the wire is a socket without TLS. */
+  constructor(wire: Wire, traffic: Traffic, turns: TurnQueue, isPlain: boolean, onDrained: () => void) {
     this.#wire = wire;
     this.#traffic = traffic;
     this.#turns = turns;
     this.#onDrained = onDrained;
+    this.#direct = isPlain ? new DirectWriter(wire, () => this.#taken()) : undefined;
     wire.on('drain', () => this.#drained());
   }
 
@@ -37,18 +41,18 @@ export class ReplySender {
 
   /** Bytes of replies that the kernel has not taken. */
   get unsentBytes(): number {
-    return this.#slicedBytes + this.#wire.writableLength;
+    return this.#slicedBytes + this.#unwritten;
   }
 
   /** Those of them whose end `onDrained` tells. */
   get drainingBytes(): number {
     const { writableLength, writableNeedDrain } = this.#wire;
-    return this.#slicedBytes + (writableNeedDrain === true ? writableLength : 0);
+    return this.#slicedBytes + this.#directBytes + (writableNeedDrain === true ? writableLength : 0);
   }
 
   /** Bytes that the kernel has taken since the beginning. */
   get takenBytes(): number {
-    return this.#sentBytes - this.unsentBytes - (this.#wire._handle?.writeQueueSize ?? 0);
+    return this.#sentBytes - this.#slicedBytes - this.#wire.writableLength - (this.#wire._handle?.writeQueueSize ?? 0);
   }
 
   /** True while unsent replies wait for others to have their turn, and not for the client. */
@@ -60,7 +64,7 @@ export class ReplySender {
   mustDrain(memoryIsShort: boolean): boolean {
     if (this.#slicedBytes > 0) return true;
     const { writableLength, writableNeedDrain } = this.#wire;
-    return writableLength > UNSENT_BYTES || (writableNeedDrain === true && memoryIsShort);
+    return writableLength > UNSENT_BYTES || (memoryIsShort && (writableNeedDrain === true || this.#directBytes > 0));
   }
 
   /** Sends bytes that do not change any more. */
@@ -72,7 +76,7 @@ export class ReplySender {
       return;
     }
     this.#spend(bytes.length);
-    this.#wire.write(bytes);
+    this.#write(bytes);
   }
 
   /** Sends pieces as one. */
@@ -85,9 +89,13 @@ export class ReplySender {
       return;
     }
     this.#spend(length);
-    if (pieces.length > 1) this.#wire.cork();
+    if (pieces.length === 1) {
+      this.#write(pieces[0]!);
+      return;
+    }
+    this.#wire.cork();
     for (const bytes of pieces) this.#wire.write(bytes);
-    if (pieces.length > 1) this.#wire.uncork();
+    this.#wire.uncork();
   }
 
   /** Sends what is written in `out`, from its own memory if that is done at once. */
@@ -104,13 +112,13 @@ export class ReplySender {
       return;
     }
     this.#spend(out.length);
-    if (this.#wire.writableLength > 0) {
+    if (this.#unwritten > 0) {
       this.#wire.write(out.slice(0, out.length));
       return;
     }
-    this.#wire.write(out.bytes.subarray(0, out.length));
+    this.#write(out.bytes.subarray(0, out.length));
     // What the kernel did not take at once is still being sent from this memory.
-    if (this.#wire.writableLength > 0) out.abandon();
+    if (this.#unwritten > 0) out.abandon();
   }
 
   /** Ends the connection once all is sent. */
@@ -129,6 +137,19 @@ export class ReplySender {
     return this.#sliced === undefined ? 0 : this.#sliced.length;
   }
 
+  get #directBytes(): number {
+    return this.#direct === undefined ? 0 : this.#direct.pending;
+  }
+
+  /** Bytes with the socket that the kernel has not taken. */
+  get #unwritten(): number {
+    return this.#directBytes + this.#wire.writableLength;
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#wire.writableLength > 0 || this.#direct?.write(bytes) !== true) this.#wire.write(bytes);
+  }
+
   #slice(pieces: readonly Buffer[]): void {
     this.#sliced ??= new SlicedReplies(this.#wire, this.#turns, () => this.#slicesSent());
     for (const bytes of pieces) this.#sliced.add(bytes);
@@ -139,6 +160,12 @@ export class ReplySender {
     if (this.#isEnding) this.#wire.destroySoon();
     // Else the socket tells when it has.
     else if (this.#wire.writableNeedDrain !== true) this.#onDrained();
+  }
+
+  /** The kernel has taken what was written past the stream. */
+  #taken(): void {
+    // Else what came behind it will tell.
+    if (this.#slicedBytes === 0 && this.#wire.writableNeedDrain !== true) this.#onDrained();
   }
 
   #drained(): void {

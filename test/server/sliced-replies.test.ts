@@ -78,7 +78,7 @@ interface Fixture {
 function setUp(): Fixture {
   const wire = new FakeWire();
   const turns = new TurnQueue();
-  const fixture: Fixture = { wire, turns, drained: 0, sender: new ReplySender(wire, { bytesRead: 0, bytesWritten: 0, yields: 0 }, turns, () => fixture.drained++) };
+  const fixture: Fixture = { wire, turns, drained: 0, sender: new ReplySender(wire, { bytesRead: 0, bytesWritten: 0, yields: 0 }, turns, false, () => fixture.drained++) };
   return fixture;
 }
 
