@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Item } from '../item.ts';
+import type { Item, Place } from '../item.ts';
 import { hashKey } from '../ram/hash.ts';
 import type { RamTier } from '../ram/ram-tier.ts';
 import type { Store } from '../store/store.ts';
@@ -17,6 +17,12 @@ export interface Want {
   readonly value: boolean;
   /** A value that is longer stays on disk; undefined = none is too long. */
   readonly most?: number;
+}
+
+/** A key as it stands in a record of a value segment, and where that begins. */
+export interface PlacedKey {
+  readonly key: string;
+  readonly offset: number;
 }
 
 interface Ticket {
@@ -54,6 +60,8 @@ export class Residency {
   readonly ram: RamTier;
   readonly #store: Store;
   readonly #seed = randomInt(2 ** 32);
+  /** For the bytes of a key that is at hand as a string; longer ones than any is are cut off, and not found. */
+  readonly #scratch = Buffer.allocUnsafeSlow(256);
   readonly #held = new Map<string, Held>();
   readonly #tickets = new Map<string, Ticket>();
   readonly #pace = new ReadPace();
@@ -134,8 +142,7 @@ export class Residency {
 
   /** The hash of a key that is a latin1 string. */
   hashOf(key: string): number {
-    const bytes = Buffer.from(key, 'latin1');
-    return this.hash(bytes, 0, bytes.length);
+    return this.hash(this.#scratch, 0, this.#scratch.write(key, 'latin1'));
   }
 
   /**
@@ -143,8 +150,8 @@ export class Residency {
    * upkeep work that has no bytes at hand.
    */
   currentOf(key: string): Item | null | undefined {
-    const bytes = Buffer.from(key, 'latin1');
-    const slot = this.ram.find(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
+    const length = this.#scratch.write(key, 'latin1');
+    const slot = this.ram.find(this.hash(this.#scratch, 0, length), this.#scratch, 0, length);
     return slot >= 0 ? this.inRam(slot, false) : this.besideRam(key, false);
   }
 
@@ -170,10 +177,9 @@ export class Residency {
     this.#pass(key, item);
   }
 
-  /** Notes that an item now lies at another place of the value log. */
-  moved(key: string, item: Item): void {
-    const bytes = Buffer.from(key, 'latin1');
-    const slot = this.ram.find(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
+  /** Notes that the value of an item now lies at another place of the value log than `from`. */
+  moved(key: string, item: Item, from: Place): void {
+    const slot = this.ram.findPlaced(this.hashOf(key), from.segment, from.offset);
     const place = item.place;
     if (slot >= 0 && place !== undefined) this.ram.setPlace(slot, place.segment, place.offset, place.size);
     this.#pass(key, item);
@@ -188,6 +194,19 @@ export class Residency {
       const ticket = this.#tickets.get(key);
       if (ticket !== undefined) this.#failTicket(ticket, new Error('what was to be read was lost with a failed write'));
     }
+  }
+
+  /**
+   * Hands to `step` for each of some records of a value segment the item whose value it is, without the value; undefined for a record
+   * that is dead. The step is run at once where all is known, else when it was read.
+   */
+  async itemsOf<T>(segment: number, records: readonly PlacedKey[], step: (items: readonly (Item | undefined)[]) => T): Promise<T> {
+    const items = this.#itemsNow(segment, records);
+    if (items !== undefined) return step(items);
+    return await this.withKnown(
+      records.map(({ key }) => key),
+      () => step(records.map(({ key, offset }) => ifAt(this.currentOf(key), segment, offset))),
+    );
   }
 
   /** Makes keys resident, without values, and runs `step` on them at once, in which they stay so whatever it changes. */
@@ -267,6 +286,18 @@ export class Residency {
       this.#quiet = false;
       if (this.#queue.length > 0) this.#schedule();
     }
+  }
+
+  #itemsNow(segment: number, records: readonly PlacedKey[]): (Item | undefined)[] | undefined {
+    const items: (Item | undefined)[] = [];
+    for (const { key, offset } of records) {
+      const slot = this.ram.findPlaced(this.hashOf(key), segment, offset);
+      let item = slot >= 0 ? this.ram.item(slot, false) : this.currentOf(key);
+      if (item === undefined) item = this.readNow(key, false);
+      if (item === undefined) return undefined;
+      items.push(ifAt(item, segment, offset));
+    }
+    return items;
   }
 
   /** True when all keys are resident or could be read at once, into `into`. */
@@ -440,6 +471,11 @@ export class Residency {
       this.#release(waiter.keys);
     }
   }
+}
+
+/** The item, if its value lies at this place. */
+function ifAt(item: Item | null | undefined, segment: number, offset: number): Item | undefined {
+  return item?.place?.segment === segment && item.place.offset === offset ? item : undefined;
 }
 
 function takeChange(ticket: Ticket): Item | null | undefined {

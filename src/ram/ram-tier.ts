@@ -130,6 +130,23 @@ export class RamTier implements Mover {
   }
 
   /**
+   * The slot of the item with a value at this place of the value log, or -1; its key has this hash. Looks at rows alone: a record
+   * may not have been in use for long, and memory that was not is slow.
+   */
+  findPlaced(hash: number, segment: number, offset: number): number {
+    const index = this.#index;
+    const mask = this.#mask;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const entry = index[i]!;
+      if (entry === 0) return -1;
+      const slot = entry - 1;
+      const row = slot * ROW_WORDS;
+      const isPlaced = (this.#bytes[slot * ROW_BYTES + STATE]! & (OUT_OF_LINE_BIT | ABSENT_BIT)) === OUT_OF_LINE_BIT;
+      if (isPlaced && this.#words[row + HASH] === hash && this.#words[row + PLACE_OFFSET] === offset && this.#words[row + PLACE_SEGMENT] === segment) return slot;
+    }
+  }
+
+  /**
    * Touches what `find` and a look at the value would, of `count` keys by their hashes; one loop for each step, since nothing
    * in a loop waits for anything else in it. Returns a sum over what was there.
    */

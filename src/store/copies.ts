@@ -10,10 +10,15 @@ import type { ValueSpace } from './value-space.ts';
 export interface Copy {
   readonly key: string;
   readonly place: Place;
+  /** Where the item was when the copy was begun. */
+  readonly from: Place;
+  /** True while the item is still there. */
+  readonly isOpen: boolean;
 }
 
 interface OpenCopy extends Copy {
-  /** The newest state of the item, which lies at its old place. */
+  isOpen: boolean;
+  /** The newest state of the item. */
   item: Item;
   /** Undefined once it is being written. */
   record: Buffer | undefined;
@@ -45,14 +50,9 @@ export class Copies {
   begin(key: string, item: Item, record: Buffer, place: Place): Copy {
     const before = this.#open.get(key);
     if (before !== undefined) this.#giveUp(before);
-    const copy: OpenCopy = { key, place, item, record };
+    const copy: OpenCopy = { key, place, from: item.place!, isOpen: true, item, record };
     this.#open.set(key, copy);
     return copy;
-  }
-
-  /** True while the item is still where it was copied from. */
-  isOpen(copy: Copy): boolean {
-    return this.#open.get(copy.key) === copy;
   }
 
   /** Notes what is staged of a key, null = deleted: a copy of a value that is not the item's any more is dead. */
@@ -74,9 +74,8 @@ export class Copies {
     return this.#tracked(async () => {
       const records: RecordWrite[] = [];
       let bytes = 0;
-      for (const { key } of copies.filter((copy) => this.isOpen(copy))) {
-        const copy = this.#open.get(key)!;
-        if (copy.record === undefined) continue;
+      for (const copy of copies as readonly OpenCopy[]) {
+        if (!copy.isOpen || copy.record === undefined) continue;
         records.push({ place: copy.place, bytes: copy.record, rest: NO_REST, isSummed: true });
         bytes += copy.record.length;
         copy.record = undefined;
@@ -89,7 +88,8 @@ export class Copies {
   /** Forces copies to disk that were written. Throws as `write` does. */
   sync(copies: readonly Copy[]): Promise<void> {
     return this.#tracked(async () => {
-      const segments = new Set(copies.filter((copy) => this.isOpen(copy)).map(({ place }) => place.segment));
+      const segments = new Set<number>();
+      for (const { isOpen, place } of copies) if (isOpen) segments.add(place.segment);
       if (segments.size === 0) return;
       await this.#contents.values.sync(segments);
       this.#commits.syncs++;
@@ -99,15 +99,16 @@ export class Copies {
   /** Ends a copy: returns the newest state of its item, which is to point to it now; undefined when it is dead. */
   take(copy: Copy): Item | undefined {
     // What was staged last may be lost, and with it what is known here.
-    if (!this.isOpen(copy) || this.#pipeline.failure !== undefined) return undefined;
-    const { item } = this.#open.get(copy.key)!;
-    this.#open.delete(copy.key);
-    return item;
+    if (!copy.isOpen || this.#pipeline.failure !== undefined) return undefined;
+    const open = copy as OpenCopy;
+    open.isOpen = false;
+    this.#open.delete(open.key);
+    return open.item;
   }
 
   /** Gives up copies that were not taken. */
   drop(copies: readonly Copy[]): void {
-    for (const { key } of copies.filter((copy) => this.isOpen(copy))) this.#giveUp(this.#open.get(key)!);
+    for (const copy of copies as readonly OpenCopy[]) if (copy.isOpen) this.#giveUp(copy);
   }
 
   /** Resolves when nothing is being written or forced to disk. */
@@ -117,10 +118,12 @@ export class Copies {
 
   /** The contents were replaced: no copy is good any more. */
   clear(): void {
+    for (const copy of this.#open.values()) copy.isOpen = false;
     this.#open.clear();
   }
 
   #giveUp(copy: OpenCopy): void {
+    copy.isOpen = false;
     this.#open.delete(copy.key);
     if (this.#pipeline.failure !== undefined) return;
     if (copy.record !== undefined) {

@@ -56,9 +56,14 @@ export function unusedHead(size: number): Buffer {
   return head;
 }
 
+/** True when a record, of the length that its head says, has the checksum that was written. */
+export function isAsWritten(record: Buffer): boolean {
+  return record.readUInt32LE(0) === crc32(record, 4, record.length);
+}
+
 /** The value in a record, as a view; undefined when it is damaged or of another key. */
 export function valueOfRecord(record: Buffer, key: string): Buffer | undefined {
-  if (!isRecordOf(record, key) || record.readUInt32LE(0) !== crc32(record, 4, record.length)) return undefined;
+  if (!isRecordOf(record, key) || !isAsWritten(record)) return undefined;
   return record.subarray(RECORD_HEAD_BYTES + key.length);
 }
 

@@ -213,32 +213,29 @@ export class Evictor {
     let kept = 0;
     // What is on its way to the segment must be there to be seen.
     if (store.hasPending) await store.committed();
-    const mover = new ValueMover(store, (key, item) => residency.moved(key, item));
+    const mover = new ValueMover(store, (key, item, from) => residency.moved(key, item, from));
     try {
       for await (const records of recordsOf(store, id)) {
         if (signal.aborted) return 0;
-        await residency.withKnown(
-          records.map(({ key }) => key),
-          () => {
-            const now = cache.now();
-            for (const walked of records) {
-              const { key, offset, record } = walked;
-              const item = residency.currentOf(key);
-              if (item?.place?.segment !== id || item.place.offset !== offset) continue;
-              report.scanned++;
-              const isHot = isAlive(item, now, store) && left >= record.length && sketch.take(residency.hashOf(key));
-              if (!isHot || !isWhole(walked)) {
-                giveUp(this.#deps, key, item, now, report);
-                continue;
-              }
-              mover.take(key, item, record, true);
-              left -= record.length;
-              kept += record.length;
-              report.kept++;
-              report.keptBytes += record.length;
+        await residency.itemsOf(id, records, (items) => {
+          const now = cache.now();
+          for (const [i, item] of items.entries()) {
+            if (item === undefined) continue;
+            const walked = records[i]!;
+            const { key, record } = walked;
+            report.scanned++;
+            const isHot = isAlive(item, now, store) && left >= record.length && sketch.take(residency.hashOf(key));
+            if (!isHot || !isWhole(walked)) {
+              giveUp(this.#deps, key, item, now, report);
+              continue;
             }
-          },
-        );
+            mover.take(walked, item, true);
+            left -= record.length;
+            kept += record.length;
+            report.kept++;
+            report.keptBytes += record.length;
+          }
+        });
         await mover.write();
         if (mover.isFull) await this.#settle(mover);
         // The next records are read while these are on their way, but not without a bound.

@@ -157,8 +157,8 @@ export class ValueCollector {
   async #rewrite(id: number, signal: AbortSignal): Promise<void> {
     // What is on its way to the segment must be there to be seen.
     if (this.#store.hasPending) await this.#store.committed();
-    const mover = new ValueMover(this.#store, (key, item) => {
-      this.#residency.moved(key, item);
+    const mover = new ValueMover(this.#store, (key, item, from) => {
+      this.#residency.moved(key, item, from);
       this.#movedBytes += item.place!.size;
     });
     try {
@@ -166,20 +166,15 @@ export class ValueCollector {
       let copied = this.done.bytes;
       for await (const records of recordsOf(this.#store, id, () => this.#stepRecords())) {
         if (signal.aborted) return;
-        await this.#residency.withKnown(
-          records.map(({ key }) => key),
-          () => {
-            for (const walked of records) {
-              const { key, offset, record } = walked;
-              const item = this.#residency.currentOf(key);
-              if (item?.place?.segment !== id || item.place.offset !== offset) continue;
-              if (!isWhole(walked)) continue;
-              mover.take(key, item, record);
-              this.done.bytes += record.length;
-              this.#copied += record.length;
-            }
-          },
-        );
+        await this.#residency.itemsOf(id, records, (items) => {
+          for (const [i, item] of items.entries()) {
+            const walked = records[i]!;
+            if (item === undefined || !isWhole(walked)) continue;
+            mover.take(walked, item);
+            this.done.bytes += walked.record.length;
+            this.#copied += walked.record.length;
+          }
+        });
         await this.#pause({ tookMs: performance.now() - began, items: records.length / 2, bytes: this.done.bytes - copied }, signal);
         await mover.write();
         if (mover.isFull) await this.#settle(mover, signal);

@@ -1,5 +1,7 @@
-import type { Item } from '../item.ts';
+import type { Item, Place } from '../item.ts';
 import type { Copy, Store } from '../store/store.ts';
+import { CopyBuffer } from './copy-buffer.ts';
+import type { WalkedRecord } from './segment-walk.ts';
 
 /** Bytes of copies that are written together. */
 const WRITE_BYTES = 2 ** 18;
@@ -14,14 +16,15 @@ const ROUND_COPIES = 4096;
  */
 export class ValueMover {
   readonly #store: Store;
-  readonly #onMoved: (key: string, item: Item) => void;
+  readonly #onMoved: (key: string, item: Item, from: Place) => void;
+  readonly #buffer = new CopyBuffer();
   #round: Copy[] = [];
   #roundBytes = 0;
   #unwritten: Copy[] = [];
   #unwrittenBytes = 0;
 
-  /** `onMoved` is told of each item whose move was staged, in the same step. */
-  constructor(store: Store, onMoved: (key: string, item: Item) => void) {
+  /** `onMoved` is told of each item whose move was staged, and where its value was, in the same step. */
+  constructor(store: Store, onMoved: (key: string, item: Item, from: Place) => void) {
     this.#store = store;
     this.#onMoved = onMoved;
   }
@@ -31,9 +34,9 @@ export class ValueMover {
     return this.#roundBytes >= ROUND_BYTES || this.#round.length >= ROUND_COPIES;
   }
 
-  /** Takes an item along; all as for `Store.copy`. */
-  take(key: string, item: Item, record: Buffer, isKept?: boolean): void {
-    const copy = this.#store.copy(key, item, record, isKept);
+  /** Takes the item of a record along; `item` and `isKept` as for `Store.copy`. Not while one of the calls below is waited for. */
+  take({ key, record, isOwn }: Pick<WalkedRecord, 'key' | 'record' | 'isOwn'>, item: Item, isKept?: boolean): void {
+    const copy = this.#store.copy(key, item, isOwn ? record : this.#buffer.copy(record), isKept);
     this.#round.push(copy);
     this.#roundBytes += record.length;
     this.#unwritten.push(copy);
@@ -42,7 +45,7 @@ export class ValueMover {
 
   /** True when it has taken along so many items, and none of them has changed since. */
   hasAll(items: number): boolean {
-    return this.#round.length >= items && this.#round.filter((copy) => this.#store.copies.isOpen(copy)).length >= items;
+    return this.#round.length >= items && this.#round.filter(({ isOpen }) => isOpen).length >= items;
   }
 
   /** Writes what was taken along, once it is enough to be worth it. */
@@ -61,7 +64,7 @@ export class ValueMover {
     const copies = this.#round.splice(0, limit);
     for (const copy of copies) {
       const item = this.#store.relocate(copy);
-      if (item !== undefined) this.#onMoved(copy.key, item);
+      if (item !== undefined) this.#onMoved(copy.key, item, copy.from);
     }
     if (this.#round.length === 0) this.#roundBytes = 0;
     return copies.length;
@@ -81,5 +84,6 @@ export class ValueMover {
     this.#unwritten = [];
     this.#unwrittenBytes = 0;
     await this.#store.copies.write(copies);
+    this.#buffer.reset();
   }
 }

@@ -106,6 +106,62 @@ describe('Residency.withKnown', () => {
   });
 });
 
+describe('Residency.itemsOf', () => {
+  const VALUE = bytesOf(1000, 1);
+
+  it.each([
+    { where: 'in memory', ramBytes: 4 * 2 ** 20, mayRead: true },
+    { where: 'in memory, in part', ramBytes: 100_000, mayRead: true },
+    { where: 'on disk', ramBytes: 0, mayRead: true },
+    { where: 'on disk, to be loaded', ramBytes: 0, mayRead: false },
+  ])('tells the items of records, where they are $where', async ({ ramBytes, mayRead }) => {
+    const open = await OpenCache.open(tempDirectory(), ramBytes);
+    const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
+    for (const key of keys) await open.set(key, VALUE);
+    await open.store.committed();
+    const places = (await open.store.fetch(keys)).map((item) => item!.place!);
+    // What becomes of an item: nothing, a new value, a small one, none at all.
+    for (let i = 1; i < keys.length; i += 4) await open.set(keys[i]!, VALUE);
+    for (let i = 2; i < keys.length; i += 4) await open.set(keys[i]!, bytesOf(1, 1));
+    for (let i = 3; i < keys.length; i += 4) await open.delete(keys[i]!);
+    await open.store.committed();
+    if (!mayRead) vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
+    const records = keys.map((key, i) => ({ key, offset: places[i]!.offset }));
+    const { segment } = places[0]!;
+    const seen = await open.residency.itemsOf(segment, records, (items) => [...items]);
+    expect(seen.map((item) => item?.place)).toEqual(keys.map((_, i) => (i % 4 === 0 ? places[i] : undefined)));
+    expect(seen.map((item) => item?.value)).toEqual(keys.map(() => undefined));
+    expect(await open.residency.itemsOf(segment + 1, records, (items) => items.filter((item) => item !== undefined))).toEqual([]);
+    await open.close();
+  });
+
+  it('runs its step at once where rows can be read at once', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0);
+    await open.set('k', VALUE);
+    await open.store.committed();
+    let isOver = false;
+    void open.residency.itemsOf(1, [{ key: 'k', offset: 0 }], () => (isOver = true));
+    expect(isOver).toBe(true);
+    await open.close();
+  });
+});
+
+describe('Residency.moved', () => {
+  it('has who asks find a value where it is now', async () => {
+    const open = await OpenCache.open(tempDirectory());
+    for (const key of ['a', 'b']) await open.set(key, bytesOf(1000, 1));
+    await open.store.committed();
+    const [a, b] = await open.store.fetch(['a', 'b']);
+    const place = { ...a!.place!, segment: 77 };
+    open.residency.moved('a', { ...a!, place }, a!.place!);
+    expect([open.residency.currentOf('a')?.place, open.residency.currentOf('b')?.place]).toEqual([place, b!.place]);
+    // Not at the place that it came from: nothing is known of it.
+    open.residency.moved('b', { ...b!, place }, { ...b!.place!, offset: 1 });
+    expect(open.residency.currentOf('b')?.place).toEqual(b!.place);
+    await open.close();
+  });
+});
+
 describe('Residency.gone', () => {
   it('leaves what is in use in memory, however much goes', async () => {
     const open = await OpenCache.open(tempDirectory(), 60_000);

@@ -166,13 +166,13 @@ export class StoreWriter {
     if (id === undefined) return false;
     store.values.seal(id);
     const records: WalkedRecord[] = [];
-    for await (const more of recordsOf(store, id)) records.push(...more);
+    for await (const more of recordsOf(store, id)) records.push(...more.map((record) => ({ ...record, record: Buffer.from(record.record) })));
     const isKept = this.#random.chance(0.5);
     const mover = new ValueMover(store, (key, item) => this.#items.set(key, item));
-    for (const { key, offset, record } of records) {
-      const item = this.#items.get(key);
-      if (item?.place?.segment !== id || item.place.offset !== offset) continue;
-      mover.take(key, item, record, isKept);
+    for (const record of records) {
+      const item = this.#items.get(record.key);
+      if (item?.place?.segment !== id || item.place.offset !== record.offset) continue;
+      mover.take(record, item, isKept);
     }
     await mover.secure();
     mover.stage(records.length);

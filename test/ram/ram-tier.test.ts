@@ -1,7 +1,7 @@
 import { Buffer as NodeBuffer } from 'node:buffer';
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import type { Item } from '../../src/item.ts';
+import type { Item, Place } from '../../src/item.ts';
 import { hashKey } from '../../src/ram/hash.ts';
 import { RamTier } from '../../src/ram/ram-tier.ts';
 import { buildItem, bytesOf } from '../support/build-item.ts';
@@ -19,6 +19,10 @@ function put(tier: RamTier, key: string, item: Item | undefined): boolean {
 function find(tier: RamTier, key: string): number {
   const bytes = Buffer.from(key, 'latin1');
   return tier.find(hashOf(bytes), bytes, 0, bytes.length);
+}
+
+function findPlaced(tier: RamTier, key: string, { segment, offset }: Place): number {
+  return tier.findPlaced(hashOf(Buffer.from(key, 'latin1')), segment, offset);
 }
 
 function forget(tier: RamTier, key: string): void {
@@ -80,6 +84,7 @@ describe('RamTier', () => {
         let bytes = first;
         const tier = new RamTier(bytes);
         const model = new Map<string, Item | undefined>();
+        const places: { key: string; place: Place }[] = [];
         steps.forEach((step, i) => {
           switch (step.kind) {
             case 'put': {
@@ -87,6 +92,7 @@ describe('RamTier', () => {
               const item = buildItem({ value: bytesOf(step.length, i), cas: i + 1, flags: i * 7, ttlShift: i % 20, expiresAt: i, place });
               put(tier, step.key, item);
               model.set(step.key, item);
+              if (place !== undefined) places.push({ key: step.key, place });
               break;
             }
             case 'absent':
@@ -133,6 +139,8 @@ describe('RamTier', () => {
           expect(value!.equals(newest!)).toBe(true);
         }
         expect(tier.stats()).toMatchObject({ items, absent });
+        // By its place an item is found as long as it lies there.
+        for (const { key, place } of places) expect(findPlaced(tier, key, place)).toBe(model.get(key)?.place === place ? find(tier, key) : -1);
       }),
       { numRuns: 60 },
     );

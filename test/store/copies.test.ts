@@ -101,7 +101,7 @@ describe('a copy of a record', () => {
     const { directory, store, item, copy, secure, hasFile } = await withCopy();
     await secure();
     change(store, item);
-    expect(store.copies.isOpen(copy)).toBe(false);
+    expect(copy.isOpen).toBe(false);
     const { items, bytes } = store;
     expect(store.relocate(copy)).toBeUndefined();
     expect([store.items, store.bytes]).toEqual([items, bytes]);

@@ -19,7 +19,7 @@ afterEach(() => vi.restoreAllMocks());
 
 async function recordsIn(open: OpenCache, id: number): Promise<WalkedRecord[]> {
   const records: WalkedRecord[] = [];
-  for await (const some of recordsOf(open.store, id)) records.push(...some);
+  for await (const some of recordsOf(open.store, id)) records.push(...some.map((record) => ({ ...record, record: Buffer.from(record.record) })));
   return records;
 }
 
@@ -32,9 +32,9 @@ describe('ValueMover', () => {
     const moved = new Map<string, Item>();
     const mover = new ValueMover(open.store, (key, item) => moved.set(key, item));
     const isFull: boolean[] = [];
-    for (const { key, record } of (await recordsIn(open, id!)).slice(0, 5)) {
-      const [item] = await open.store.fetch([key]);
-      mover.take(key, item!, record);
+    for (const record of (await recordsIn(open, id!)).slice(0, 5)) {
+      const [item] = await open.store.fetch([record.key]);
+      mover.take(record, item!);
       await mover.write();
       isFull.push(mover.isFull);
     }
@@ -58,9 +58,9 @@ describe('ValueMover', () => {
     const [id] = open.store.values.ids();
     const moved: string[] = [];
     const mover = new ValueMover(open.store, (key) => moved.push(key));
-    for (const [i, { key, record }] of (await recordsIn(open, id!)).entries()) {
-      const [item] = await open.store.fetch([key]);
-      mover.take(key, item!, record);
+    for (const [i, record] of (await recordsIn(open, id!)).entries()) {
+      const [item] = await open.store.fetch([record.key]);
+      mover.take(record, item!);
       if (i === 10) await mover.secure();
     }
     expect(mover.stage(5)).toBe(5);
