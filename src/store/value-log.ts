@@ -187,7 +187,7 @@ export class ValueLog {
       if (list === undefined) bySegment.set(write.place.segment, [write]);
       else list.push(write);
     }
-    const mayBlock = bySegment.size > 1 && this.#pace.mayBlock(bytes);
+    const mayBlock = this.#pace.mayBlock(bytes);
     // When one fails the others must have ended all the same: their descriptors may be closed next.
     const outcomes = await Promise.allSettled([...bySegment].map(([id, list]) => this.#writeSegment(id, list, mayBlock)));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;

@@ -4,8 +4,8 @@ const BLOCK_BYTES = 2 ** 20;
 const KEPT_BLOCKS = 2;
 
 /**
- * Memory for copies until they are written, used again after that: what is taken in a row lies in a row, so that it is written as
- * one piece. Copies in memory of their own had V8 mark its whole heap time and again, which was a tenth of the CPU of overwriting values of 1 KB.
+ * Memory for copies until they are written, used again after that, so that it is no garbage: what is taken in a row lies in a row, and
+ * is written as one piece.
  */
 export class CopyBuffer {
   #blocks: Buffer[] = [];

@@ -197,6 +197,7 @@ describe('RowCompactor', () => {
     await fixture.play(10_000, (n) => fixture.delete(key(n)));
     Object.defineProperty(fixture.store, 'failure', { value: new Error('no') });
     expect(await fixture.compactor.step()).toEqual({ runs: 0, bytes: 0 });
+    await fixture.store.close();
   });
 
   it('does one step at a time', async () => {
