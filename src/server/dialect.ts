@@ -76,7 +76,7 @@ export interface Dialect {
   hasBlock(command: Command): boolean;
   /** Reports the keys of complete commands in some bytes. */
   peekKeys(bytes: Buffer, start: number, end: number, limit: number, onKey: (start: number, end: number, op: Op) => void): void;
-  /** Has memory fetched that the retrievals next in a pipeline will touch; undefined = the dialect does not. */
+  /** Has memory fetched that the gets and sets next in a pipeline will touch; undefined = the dialect does not. */
   prefetch?(bytes: Buffer, start: number, end: number): void;
   /** True when the data block that a command announces cannot be stored. */
   isTooLarge(command: Command): boolean;

@@ -6,7 +6,7 @@ import { PREFETCH_KEYS } from '../cache/prefetch.ts';
 import { type StoreOp, storeWord } from '../cache/store-item.ts';
 import { lines } from '../protocol/lines.ts';
 import { isHiddenByQuiet, type MetaCode, metaDebugLine, metaReply } from '../protocol/meta-replies.ts';
-import { nextGets } from '../protocol/next-gets.ts';
+import { nextKeys } from '../protocol/next-keys.ts';
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { parseLine, peekKeys } from '../protocol/text-parser.ts';
 import { end, numberLine, refusalLine, valueLine, versionLine } from '../protocol/text-replies.ts';
@@ -67,7 +67,7 @@ export class TextDialect implements Dialect {
   }
 
   prefetch(bytes: Buffer, start: number, end: number): void {
-    const count = nextGets(bytes, start, end, PREFETCH_KEYS, this.#nextStarts, this.#nextEnds);
+    const count = nextKeys(bytes, start, end, PREFETCH_KEYS, this.#nextStarts, this.#nextEnds);
     if (count > 1) this.#cache.prefetch.keys(bytes, this.#nextStarts, this.#nextEnds, 0, count);
   }
 
