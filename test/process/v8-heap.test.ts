@@ -34,13 +34,16 @@ describe("V8's heap", () => {
   });
 
   it('is as large as whoever started Node said', () => {
-    expect(heapFlags(64, '')).toHaveLength(3);
-    expect(heapFlags(64, '--max_semi_space_size=8')).toEqual(['--no-concurrent-marking', '--heap-growing-percent=10']);
-    expect(heapFlags(64, '--max-semi-space-size=8 --heap-growing-percent=50 --concurrent_marking')).toEqual([]);
+    expect(heapFlags(64, '')).toHaveLength(2);
+    expect(heapFlags(64, '--max_semi_space_size=8')).toEqual(['--heap-growing-percent=10']);
+    expect(heapFlags(64, '--max-semi-space-size=8 --heap-growing-percent=50')).toEqual([]);
+    expect(heapFlags(512, '')).toEqual(['--no-concurrent-marking']);
+    expect(heapFlags(512, '--concurrent_marking')).toEqual([]);
   });
 
   it('is left to V8 where there is plenty', () => {
-    expect(heapFlags(191, '')).toHaveLength(3);
-    expect(heapFlags(192, '')).toEqual(['--no-concurrent-marking']);
+    expect(heapFlags(191, '')).toHaveLength(2);
+    expect(heapFlags(192, '')).toEqual([]);
+    expect(heapFlags(511, '')).toEqual([]);
   });
 });
