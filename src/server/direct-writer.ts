@@ -50,10 +50,11 @@ export class DirectWriter {
       return false;
     }
     const request = (spare ??= new Request());
-    // What is wrong with the socket it will tell the stream as well.
-    if (handle.writeBuffer(request, bytes) !== 0) return false;
-    if (handle.writeQueueSize === 0) return true;
+    const error = handle.writeBuffer(request, bytes);
+    if (error === 0 && handle.writeQueueSize === 0) return true;
     spare = undefined;
+    // What is wrong with the socket it will tell the stream as well.
+    if (error !== 0) return false;
     this.#pending = bytes.length;
     request.buffer = bytes;
     request.oncomplete = (status) => {

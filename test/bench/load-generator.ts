@@ -11,7 +11,7 @@ export class LoadGenerator {
     this.#child = child;
   }
 
-  /** Starts the process; it connects with the first run. */
+  /** Starts the process, which connects at once. */
   static async start(spec: LoadSpec, keeper: ProcessKeeper): Promise<LoadGenerator> {
     const args = [join(import.meta.dirname, 'load', 'generator-process.js'), JSON.stringify(spec)];
     return new LoadGenerator(await keeper.start(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));

@@ -50,7 +50,7 @@ export class PacedLoad {
 
   /** Resolves once connected, with the clock at work. */
   async open(): Promise<void> {
-    const connected = this.#connections.map(async ({ socket }) => await once(socket, 'connect'));
+    const connected = this.#connections.map(async ({ socket }) => (socket.connecting ? await once(socket, 'connect') : undefined));
     await Promise.all([startTicking(TICK_MS, () => this.#sendDue()), ...connected]);
   }
 

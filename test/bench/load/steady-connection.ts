@@ -37,7 +37,7 @@ export class SteadyConnection {
 
   /** Resolves once connected. */
   async open(): Promise<void> {
-    await once(this.#socket, 'connect');
+    if (this.#socket.connecting) await once(this.#socket, 'connect');
   }
 
   /** Resolves when the answer to the last request that was sent before `endsAt` has come. One run at a time. */
