@@ -16,8 +16,8 @@ const PLENTY_OUTSIDE = 512;
  * of old ones until they are a few times what was left of them the last time: together as much as many a server's whole cache.
  *
  * Where it is large: the heap is small, but V8 marks it whole whenever 64 MB of values have come from outside, several times a second
- * with large ones. Its four threads for that mostly wait for each other then: a quarter of the CPU of sets of 100 KB, for a twentieth
- * of the main thread that they take off it (docs/operations.md, "Memory").
+ * with large ones. Its four threads for that mostly wait for each other then: a quarter of the CPU of sets of 100 KB, of which they take
+ * next to nothing off the main thread (docs/operations.md, "Memory").
  */
 export function heapFlags(memory: number, said: string): string[] {
   const flags: string[] = [];

@@ -21,8 +21,8 @@ let Request: (new () => WriteRequest) | undefined;
 let spare: WriteRequest | undefined;
 
 /**
- * Writes to a plain socket without Node's streams, as long as nothing waits there: their bookkeeping costs as much as all that
- * this server does for a get (docs/benchmarks.md). Where Node does not let us, `write` takes nothing, and the stream is to be used.
+ * Writes to a plain socket without Node's streams, as long as nothing waits there: their bookkeeping was a twentieth of the CPU of a
+ * get of 1 KB (docs/benchmarks.md, "Odd numbers"). Where Node does not let us, `write` takes nothing, and the stream is to be used.
  */
 export class DirectWriter {
   readonly #wire: Wire;

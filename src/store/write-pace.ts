@@ -15,9 +15,8 @@ const PAUSE_MAX_MS = 60_000;
 
 /**
  * Decides whether writes may block the event loop. To the page cache each takes 3 µs at once, and tens of µs of CPU through the
- * thread pool, most of it in waking a thread (`npm run bench -- --micro`): a group of fifty sets of 1 KB is acknowledged in 1.0 ms
- * instead of 1.4 (docs/benchmarks.md). When the kernel makes writers wait for the disk it would hold up every client, though; the
- * only way to know is to look how long they take.
+ * thread pool, most of it in waking a thread (`npm run bench -- --micro`), while all whose sets are in the group wait. When the
+ * kernel makes writers wait for the disk it would hold up every client, though; the only way to know is to look how long they take.
  */
 export class WritePace {
   #offUntilMs = 0;
