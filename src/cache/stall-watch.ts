@@ -5,11 +5,11 @@ const STALL_MS = 250;
 
 /** Knows whether the disk takes writes at all just now. */
 export class StallWatch {
-  readonly #store: Pick<Store, 'hasPending' | 'settledGroup'>;
+  readonly #store: Pick<Store, 'hasUncommitted' | 'settledGroup'>;
   #settled = -1;
   #sinceMs = 0;
 
-  constructor(store: Pick<Store, 'hasPending' | 'settledGroup'>) {
+  constructor(store: Pick<Store, 'hasUncommitted' | 'settledGroup'>) {
     this.#store = store;
   }
 
@@ -18,9 +18,9 @@ export class StallWatch {
    * process for as long as the disk does. Counts from the first time it is asked about a group.
    */
   get isStalled(): boolean {
-    const { hasPending, settledGroup } = this.#store;
-    if (!hasPending || settledGroup !== this.#settled) {
-      this.#settled = hasPending ? settledGroup : -1;
+    const { hasUncommitted, settledGroup } = this.#store;
+    if (!hasUncommitted || settledGroup !== this.#settled) {
+      this.#settled = hasUncommitted ? settledGroup : -1;
       this.#sinceMs = performance.now();
       return false;
     }

@@ -31,7 +31,7 @@ export class SnapshotDump {
   /** The whole dump of the keys that begin with `prefix` (latin1). Whoever stops asking must call `return`, as `for await` does. */
   async *stream(prefix: string): AsyncGenerator<Buffer, void, undefined> {
     // What was acknowledged from memory is a part of now. If it cannot be written, what is on disk counts.
-    if (this.#store.hasPending) await this.#store.committed().catch(() => undefined);
+    if (this.#store.hasPending) await this.#store.inLevel().catch(() => undefined);
     // First, since it may make a flush take effect.
     const now = this.#cache.now();
     const { flushCas } = this.#store.state;

@@ -37,9 +37,16 @@ export class CommitGroup {
   hand: Buffer | undefined;
   /** The state row must be written even if no item changed. */
   stateChanged = false;
+  /** An item changed in a way that no record tells: it was deleted or touched, or its value lies in its row. */
+  changesRows = false;
 
   get isEmpty(): boolean {
-    return this.entries.size === 0 && this.dueRows.length === 0 && !this.stateChanged;
+    return this.entries.size === 0 && this.unused.length === 0 && !this.needsRows;
+  }
+
+  /** True when it is committed only once LevelDB has its rows: its records alone do not bring back all of it. */
+  get needsRows(): boolean {
+    return this.changesRows || this.stateChanged || this.dueRows.length > 0;
   }
 
   /** The record staged for a key, if any, is not needed any more. */

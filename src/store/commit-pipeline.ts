@@ -1,9 +1,16 @@
 import { messageOf, TugelaError } from '../errors.ts';
+import type { Item } from '../item.ts';
 import { CommitGroup, type CommitWaiter } from './commit-group.ts';
 import type { CommitStats } from './commit-stats.ts';
 import type { Contents } from './contents.ts';
+import type { DeferredRows } from './deferred-rows.ts';
 import type { GroupWriter } from './group-writer.ts';
 import { RowSnapshot } from './row-snapshot.ts';
+
+/** Bytes of deferred rows, with their small values, from which on they are written: some 700 with values of 1 KB. */
+const DEFERRED_BYTES = 2 ** 20;
+/** Milliseconds that rows are deferred at most while nothing else has them written. */
+const DEFERRED_MS = 100;
 
 /** Told of the keys of a group that was not committed. */
 type OnLost = (entries: CommitGroup['entries'], error: Error) => void;
@@ -11,6 +18,10 @@ type OnLost = (entries: CommitGroup['entries'], error: Error) => void;
 /**
  * Group commit. One group is being written at a time; all that is staged meanwhile goes into the next. Once one could not
  * be written none is, until `resume`.
+ *
+ * A group of which its records tell all is committed when these are written: after a crash its rows are made from them
+ * (tail-replay.ts). So its rows are deferred, and written with those of others in one batch, beside the groups that come
+ * after them.
  */
 export class CommitPipeline {
   readonly #contents: Contents;
@@ -25,12 +36,22 @@ export class CommitPipeline {
   #scheduled = false;
   #committing = false;
   #failure: Error | undefined;
+  /** Rows of committed groups that are in no batch yet. */
+  #deferred: DeferredRows;
+  /** The batch of such that is being written beside groups, and when it has ended, well or not. */
+  #sealed: { readonly rows: DeferredRows; written: Promise<void> } | undefined;
+  /** The deferred rows are to be written with the next group. */
+  #isDue = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** The highest cas unique that was given out when a group was last committed. */
+  #committedCas = 0;
 
   constructor(contents: Contents, writer: GroupWriter, commits: CommitStats, onLost: OnLost) {
     this.#contents = contents;
     this.#writer = writer;
     this.#commits = commits;
     this.#onLost = onLost;
+    this.#deferred = writer.newRows();
   }
 
   /** The group that is being written, if any. */
@@ -41,6 +62,31 @@ export class CommitPipeline {
   /** Why nothing is committed, if nothing is: LevelDB must be opened anew before it can be trusted with writes. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** The newest state of a key that LevelDB does not have yet: staged, being written, or committed; null = deleted. */
+  pending(key: string): Item | null | undefined {
+    const item = this.staged.entries.get(key);
+    if (item !== undefined) return item;
+    const inFlight = this.#inFlight?.entries.get(key);
+    if (inFlight !== undefined) return inFlight;
+    const deferred = this.#deferred.entries.get(key);
+    return deferred !== undefined ? deferred : this.#sealed?.rows.entries.get(key);
+  }
+
+  /** Items that are committed and have no row in LevelDB yet. */
+  get deferredItems(): number {
+    return this.#deferred.entries.size + (this.#sealed?.rows.entries.size ?? 0);
+  }
+
+  /** The highest cas unique of what is committed; what has a higher one, and is in the value log, was never acknowledged. */
+  get committedCas(): number {
+    return this.#committedCas;
+  }
+
+  /** Earliest deadline that LevelDB's index does not have yet; Infinity without any. */
+  earliestHint(): number {
+    return Math.min(this.staged.earliestHint(), this.#inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY, this.#deferred.earliestHint(), this.#sealed?.rows.earliestHint() ?? Number.POSITIVE_INFINITY);
   }
 
   /** Bytes staged and not yet committed, with what keeping them in order takes. */
@@ -58,14 +104,23 @@ export class CommitPipeline {
     return this.#settledGroups;
   }
 
-  /** True when something is staged or being written. */
-  get hasPending(): boolean {
+  /** True when something is staged or being written that is not committed. */
+  get hasUncommitted(): boolean {
     return this.#inFlight !== undefined || !this.staged.isEmpty;
+  }
+
+  /** True when LevelDB does not have all that is staged. */
+  get hasPending(): boolean {
+    return this.hasUncommitted || !this.#deferred.isEmpty || this.#sealed !== undefined;
   }
 
   /** A mutation was staged: it is committed soon, with what else comes in this turn of the event loop. */
   changed(): void {
     this.staged.mutations++;
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#scheduled || this.#committing) return;
     this.#scheduled = true;
     // After the poll phase: all requests that arrived together are committed together.
@@ -88,11 +143,25 @@ export class CommitPipeline {
     else queueMicrotask(() => waiter.committed(this.#failure));
   }
 
-  /** Resolves when all that is staged now is committed; rejects when it could not be. */
-  committed(): Promise<void> {
+  /** Resolves when LevelDB has all that is staged now; rejects when it could not be written. */
+  inLevel(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.whenCommitted({ committed: (error) => (error === undefined ? resolve() : reject(error)) });
+      const waiter: CommitWaiter = { committed: (error) => (error === undefined ? resolve() : reject(error)) };
+      if (!this.hasPending) {
+        this.whenCommitted(waiter);
+        return;
+      }
+      this.staged.changesRows = true;
+      this.staged.waiters.push(waiter);
+      this.#schedule();
     });
+  }
+
+  /** Resolves when nothing is being written. */
+  async idle(): Promise<void> {
+    await this.#sealed?.written;
+    while (this.#inFlight !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    await this.#sealed?.written;
   }
 
   /** Commits nothing from now on. */
@@ -104,6 +173,9 @@ export class CommitPipeline {
   resume(): void {
     const failure = this.#failure;
     this.#failure = undefined;
+    // Their rows were made from their records when LevelDB was opened.
+    this.#deferred = this.#writer.newRows();
+    this.#sealed = undefined;
     // It is counted in what was replaced.
     if (failure !== undefined) this.#dropStaged(failure);
   }
@@ -113,7 +185,13 @@ export class CommitPipeline {
     // Between two groups too, when waiters stage more: a second loop would write groups side by side, in any order.
     this.#committing = true;
     try {
-      while (!this.staged.isEmpty || this.staged.waiters.length > 0) {
+      while (!this.staged.isEmpty || this.staged.waiters.length > 0 || (this.#isDue && !this.#deferred.isEmpty && this.#failure === undefined)) {
+        const isLast = this.#endsBatch(this.staged);
+        // Batches are written one after the other; more comes for this one meanwhile.
+        if (isLast && this.#sealed !== undefined && this.#failure === undefined) {
+          await this.#sealed.written;
+          continue;
+        }
         const group = this.staged;
         const number = this.#groups++;
         this.staged = new CommitGroup();
@@ -121,16 +199,20 @@ export class CommitPipeline {
         let error = this.#failure;
         if (error === undefined) {
           try {
-            await this.#writer.write(group);
+            await this.#write(group, isLast);
             // Nothing is written in between: it shows this group and no later one.
             for (const waiter of group.countWaiters) waiter.begun(new RowSnapshot(this.#contents.db));
           } catch (cause) {
-            error = new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.#contents.directory}: ${messageOf(cause)}`, { cause });
+            error = this.#failureOf(cause);
           }
         }
         this.#inFlight = undefined;
         this.#settledGroups = number;
-        if (error !== undefined) this.#fail(group, error);
+        if (error !== undefined) {
+          // The group's own rows, if they are in it, never count.
+          if (this.#sealed?.rows.entries.size === 0) this.#sealed = undefined;
+          this.#fail(group, error);
+        }
         for (const waiter of group.waiters) waiter.committed(error);
         // Who was just told sends more: with it the next group is half as large again, which is worth more than the wait.
         if (error === undefined) await afterNextPoll();
@@ -138,6 +220,69 @@ export class CommitPipeline {
     } finally {
       this.#committing = false;
     }
+  }
+
+  /** True when a batch ends with this group, with all rows that were deferred. */
+  #endsBatch(group: CommitGroup): boolean {
+    return this.#isDue || !this.#writer.mayDefer(group) || this.#deferred.bytes + group.bytes >= DEFERRED_BYTES;
+  }
+
+  async #write(group: CommitGroup, isLast: boolean): Promise<void> {
+    const { cas } = this.#contents.state;
+    // Everything is encoded before the first await: the counters must be those of this group.
+    const records = this.#writer.recordsOf(group, isLast);
+    if (!isLast) {
+      await this.#writer.writeRecords(records);
+      this.#committedCas = cas;
+      this.#deferred.add(group);
+      this.#deferred.commit(group);
+      this.#timer ??= setTimeout(() => this.#writeDeferred(), DEFERRED_MS).unref();
+      return;
+    }
+    const rows = this.#deferred;
+    this.#deferred = this.#writer.newRows();
+    this.#isDue = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writer.seal(rows, group);
+    const sealed = { rows, written: Promise.resolve() };
+    this.#sealed = sealed;
+    await this.#writer.writeRecords(records);
+    // Without a record that ends it nobody could tell after a crash that this batch is missing, and what comes behind it.
+    if (records.length > 0 && this.#writer.mayDefer(group)) {
+      rows.commit(group);
+      sealed.written = this.#writeBeside(rows, cas);
+    } else {
+      await this.#writer.writeRows(rows, cas);
+      this.#sealed = undefined;
+    }
+    this.#committedCas = cas;
+  }
+
+  /** Writes a batch whose groups are all committed. Never rejects. */
+  async #writeBeside(rows: DeferredRows, cas: number): Promise<void> {
+    try {
+      await this.#writer.writeRows(rows, cas);
+      this.#sealed = undefined;
+    } catch (cause) {
+      // They stay known, until they are made anew from their records.
+      const error = this.#failureOf(cause);
+      this.#failure ??= error;
+      this.#commits.failures++;
+      this.#onLost(new Map(), error);
+      this.#dropStaged(error);
+    }
+  }
+
+  /** Has the deferred rows written, whether anything else is or not. */
+  #writeDeferred(): void {
+    this.#timer = undefined;
+    this.#isDue = true;
+    this.#schedule();
+  }
+
+  #failureOf(cause: unknown): TugelaError {
+    return new TugelaError('TUGELA_STORE_FAILED', `Cannot write to store at ${this.#contents.directory}: ${messageOf(cause)}`, { cause });
   }
 
   #fail(group: CommitGroup, error: Error): void {

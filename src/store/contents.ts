@@ -29,6 +29,10 @@ export class Contents {
   counted: CountedPrefixes | undefined;
   /** The cas unique in the state row on disk. */
   casOnDisk: number;
+  /** The highest that was given out when the newest group was closed, which may be on its way. */
+  casOfGroup: number;
+  /** LevelDB knows where the value log goes on behind its rows (log-tail.ts): since the first batch after it was opened. */
+  hasTail = false;
 
   private constructor(directory: string, options: StoreOptions, damaged: (where: string) => void, db: Level, { state, isNew, segments, values, quotas }: LoadedContents) {
     this.directory = directory;
@@ -37,6 +41,7 @@ export class Contents {
     this.db = db;
     this.casOnDisk = isNew ? Number.NEGATIVE_INFINITY : state.cas;
     if (!isNew) state.cas += CAS_JUMP;
+    this.casOfGroup = state.cas;
     this.state = state;
     this.segments = segments;
     this.values = values;
@@ -59,21 +64,24 @@ export class Contents {
   }
 
   /**
-   * Closes LevelDB, opens it anew and reads what it holds, for `replace`. Until then all but `db` is as it was.
+   * Closes LevelDB, opens it anew and reads what it holds, for `replace`. Until then all but `db` is as it was. What is behind the
+   * rows in the value log is taken up to the cas unique `upTo`.
    *
    * @throws TugelaError as `open` does
    */
-  async openAnew(): Promise<LoadedContents> {
+  async openAnew(upTo: number): Promise<LoadedContents> {
     await this.db.close();
     this.db = await openMended(this.directory, this.#options);
-    return await loadContents(this.directory, this.db, this.#options, this.#damaged);
+    return await loadContents(this.directory, this.db, this.#options, this.#damaged, upTo);
   }
 
   /** Takes over what `openAnew` read, all at once: commands went on while it did. */
   replace({ state, isNew, segments, values, quotas }: LoadedContents): void {
     const { cas } = this.state;
     this.casOnDisk = isNew ? Number.NEGATIVE_INFINITY : state.cas;
+    this.hasTail = false;
     if (!isNew || cas > 0) state.cas = Math.max(cas, state.cas) + CAS_JUMP;
+    this.casOfGroup = state.cas;
     this.state = state;
     this.segments = segments;
     this.values.close();

@@ -1,18 +1,19 @@
-import type { Item, Place } from '../item.ts';
+import type { Place } from '../item.ts';
 import type { CommitGroup } from './commit-group.ts';
 import type { CommitStats } from './commit-stats.ts';
 import type { Contents } from './contents.ts';
+import { DeferredRows } from './deferred-rows.ts';
 import { dueRowKey, packKeys } from './due-row.ts';
-import { rowSize, writeItemRow } from './item-row.ts';
-import { HAND_KEY, ITEM, itemKey, STATE_KEY } from './keys.ts';
-import { RowBatch } from './row-batch.ts';
+import { HAND_KEY, STATE_KEY } from './keys.ts';
+import { encodeTail, TAIL_KEY } from './log-tail.ts';
 import { RowScratch } from './row-scratch.ts';
 import { encodeState } from './state-row.ts';
+import { KINDS } from './value-kind.ts';
 import { NO_REST, type RecordWrite } from './value-log.ts';
-import { sumInSteps, unusedHead } from './value-record.ts';
+import { encodeGroupEnd, GROUP_END_BYTES, sumInSteps, unusedHead } from './value-record.ts';
 
 /**
- * Writes a group: its records to the value log, then one batch to LevelDB with its items, their index rows and all
+ * Writes groups: their records to the value log, then batches to LevelDB with their items, their index rows and all
  * counters, so that these agree after any crash.
  */
 export class GroupWriter {
@@ -20,6 +21,8 @@ export class GroupWriter {
   readonly #commits: CommitStats;
   readonly #syncEveryBatch: boolean;
   readonly #scratch = new RowScratch();
+  /** Groups since the last batch that ended with a record. */
+  #deferredGroups = 0;
   #levelBytesWritten = 0;
 
   /** `commits` is kept up to date. */
@@ -34,48 +37,64 @@ export class GroupWriter {
     return this.#levelBytesWritten;
   }
 
-  /**
-   * Resolves when all is in LevelDB's log, or on disk with `syncEveryBatch`. Rejects with what the disk or LevelDB said.
-   * REQUIRES: nothing is staged that is not in this group, and no other is being written.
-   */
-  async write(group: CommitGroup): Promise<void> {
-    const { state, values } = this.#contents;
-    // Everything is encoded before the first await: the counters must be those of this group.
-    const batch = this.#encode(group);
-    const { cas } = state;
-    if (group.records.size > 0 || group.unused.length > 0) {
-      const records = recordsInOrder(group);
-      for (const { bytes, rest, isSummed } of records) if (!isSummed) await sumInSteps(bytes, rest);
-      await values.write(records);
-      if (this.#syncEveryBatch) await values.sync();
-      for (const { place, bytes, rest } of records) this.#commits.valueBytes += rest.length > 0 ? place.size : bytes.length;
-    }
-    await batch.write(this.#syncEveryBatch);
-    this.#contents.casOnDisk = cas;
-    this.#commits.batches++;
-    this.#commits.mutations += group.mutations;
-    this.#commits.levelBytes += batch.bytes;
-    this.#levelBytesWritten += batch.bytes;
-    if (this.#syncEveryBatch) this.#commits.syncs++;
+  /** True when a group is committed by its records alone. */
+  mayDefer(group: CommitGroup): boolean {
+    return !group.needsRows && !this.#syncEveryBatch && this.#contents.hasTail;
   }
 
-  #encode(group: CommitGroup): RowBatch {
-    const { db, state, segments, counted, values } = this.#contents;
-    const batch = new RowBatch(db);
-    state.batch++;
-    for (const [key, item] of group.entries) {
-      if (item === null) batch.del(itemKey(key));
-      else this.#putItem(batch, key, item);
+  /** Room for rows that are not encoded yet. */
+  newRows(): DeferredRows {
+    return new DeferredRows(this.#contents.db, this.#scratch);
+  }
+
+  /**
+   * The records of a group as they are to be written. One that is committed by them ends with a record that says so.
+   * `endsBatch` = `seal` is called next.
+   */
+  recordsOf(group: CommitGroup, endsBatch: boolean): RecordWrite[] {
+    const records = recordsInOrder(group);
+    this.#contents.casOfGroup = this.#contents.state.cas;
+    const last = records.at(-1);
+    if (last !== undefined && this.mayDefer(group)) {
+      const { state, values } = this.#contents;
+      const bytes = encodeGroupEnd({ batch: state.batch, number: ++this.#deferredGroups, endsBatch, items: group.records.size, cas: state.cas });
+      records.push({ place: values.extend(last.place.segment, GROUP_END_BYTES), bytes, rest: NO_REST, isSummed: true });
     }
-    for (const [bucket, keys] of group.hints) {
+    return records;
+  }
+
+  /**
+   * Resolves when the records of a group are the operating system's, or on disk with `syncEveryBatch`. Rejects with what the disk
+   * said.
+   */
+  async writeRecords(records: readonly RecordWrite[]): Promise<void> {
+    const last = records.at(-1);
+    if (last === undefined) return;
+    const { values } = this.#contents;
+    for (const { bytes, rest, isSummed } of records) if (!isSummed) await sumInSteps(bytes, rest);
+    // The end of the group is there only when all of it is.
+    const { segment } = last.place;
+    if (records[0]!.place.segment !== segment) await values.write(records.filter(({ place }) => place.segment !== segment));
+    await values.write(records[0]!.place.segment === segment ? records : records.filter(({ place }) => place.segment === segment));
+    if (this.#syncEveryBatch) await values.sync();
+    for (const { place, bytes, rest } of records) this.#commits.valueBytes += rest.length > 0 ? place.size : bytes.length;
+  }
+
+  /**
+   * Ends a batch with a group whose rows come last in it, and with all counters.
+   * REQUIRES: nothing is staged or written that is not in it, or in LevelDB
+   */
+  seal(rows: DeferredRows, group: CommitGroup): void {
+    rows.add(group);
+    const { state, segments, counted, values } = this.#contents;
+    const { batch } = rows;
+    state.batch++;
+    this.#deferredGroups = 0;
+    for (const [bucket, keys] of rows.hints) {
       const row = { deadline: Math.floor(bucket / 32), shift: bucket % 32, number: state.batch };
       batch.put(dueRowKey(row), packKeys(keys));
     }
-    for (const { key, value } of group.dueRows) {
-      if (value === undefined) batch.del(key);
-      else batch.put(key, value);
-    }
-    for (const { key, value } of segments.takeDirtyRows()) {
+    for (const { key, value } of [...group.dueRows, ...segments.takeDirtyRows()]) {
       if (value === undefined) batch.del(key);
       else batch.put(key, value);
     }
@@ -86,17 +105,23 @@ export class GroupWriter {
       if (group.countWaiters.length > 0) counted.restart();
     }
     state.nextSegment = values.next;
+    batch.put(TAIL_KEY, encodeTail({ batch: state.batch, behind: state.batch, offsets: values.ends(KINDS) }));
     batch.put(STATE_KEY, encodeState(state));
-    return batch;
   }
 
-  #putItem(batch: RowBatch, key: string, item: Item): void {
-    const value = this.#scratch.row(rowSize(item));
-    writeItemRow(value, 0, item);
-    const row = this.#scratch.key(1 + key.length);
-    row[0] = ITEM;
-    row.write(key, 1, 'latin1');
-    batch.put(row, value);
+  /**
+   * Resolves when a sealed batch is in LevelDB's log, or on disk with `syncEveryBatch`. Rejects with what LevelDB said.
+   * REQUIRES: the records of its groups are written, and no other batch is being written.
+   */
+  async writeRows({ batch, mutations }: DeferredRows, cas: number): Promise<void> {
+    await batch.write(this.#syncEveryBatch);
+    this.#contents.casOnDisk = cas;
+    this.#contents.hasTail = true;
+    this.#commits.batches++;
+    this.#commits.mutations += mutations;
+    this.#commits.levelBytes += batch.bytes;
+    this.#levelBytesWritten += batch.bytes;
+    if (this.#syncEveryBatch) this.#commits.syncs++;
   }
 }
 

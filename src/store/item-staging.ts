@@ -11,7 +11,7 @@ import type { TtlIndex } from './ttl-index.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX } from './tuning.ts';
 import { KINDS, valueKind } from './value-kind.ts';
 import { NO_REST } from './value-log.ts';
-import { writeRecord, writeUnsummed } from './value-record.ts';
+import { isToldByRecord, writeRecord, writeUnsummed } from './value-record.ts';
 import type { ValueSpace } from './value-space.ts';
 
 /** What a staged item takes besides key and value: about so much of V8's heap. */
@@ -48,6 +48,8 @@ export class ItemStaging {
     this.#storedAt = item.storedAt;
     this.#pipeline.staged.dropRecord(key);
     const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt), pieces) : withValue(item, copied(item.value!, this.#slab), undefined);
+    // After a crash rows are made from records, if these tell all, in the order of their cas uniques.
+    if (item.length <= INLINE_MAX || item.length > STEP_BYTES || item.cas <= this.#contents.casOfGroup || !isToldByRecord(item)) this.#pipeline.staged.changesRows = true;
     this.#stage(key, old, stored);
     return stored;
   }
@@ -55,6 +57,7 @@ export class ItemStaging {
   /** Stages a change of what is known of an item whose value stays where it is. REQUIRES: an inline item has its value. */
   restate(key: string, old: Item, item: Item): void {
     if (item.place !== undefined) this.#space.retain(item.place, item.expiresAt);
+    this.#pipeline.staged.changesRows = true;
     this.#stage(key, old, item);
   }
 
@@ -92,6 +95,7 @@ export class ItemStaging {
     const dead = staged.entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
     this.#deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
     staged.bytes += ENTRY_BYTES + key.length;
+    staged.changesRows = true;
     this.#pipeline.changed();
   }
 

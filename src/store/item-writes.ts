@@ -91,7 +91,7 @@ export class ItemWrites {
       ephemeral.delete(key);
       if (item.cas <= this.#contents.state.flushCas || ephemeral.isExpired(item)) continue;
       this.#staging.put(key, undefined, item);
-      if (this.#pipeline.staged.bytes >= WRITE_OUT_BYTES) await this.#pipeline.committed();
+      if (this.#pipeline.staged.bytes >= WRITE_OUT_BYTES) await this.#pipeline.inLevel();
     }
     walk.end();
   }

@@ -4,6 +4,7 @@
  *     item    := "i" key                                 -> item-row.ts
  *     state   := "m" "state"                             -> state-row.ts
  *     hand    := "m" "hand"                              the key that eviction has come to
+ *     tail    := "m" "tail"                              -> log-tail.ts
  *     job     := "m" "job" number(u64 BE)                -> job-row.ts
  *     quota   := "m" "quota" prefix                      -> quota-row.ts
  *     segment := "s" page(u32 BE)                        -> segment-table.ts

@@ -60,7 +60,7 @@ export class StoreSync {
 
   async #syncNow(withValues: boolean): Promise<void> {
     const empty = this.#space.empty();
-    if (this.#pipeline.hasPending) await this.#pipeline.committed();
+    if (this.#pipeline.hasPending) await this.#pipeline.inLevel();
     const { directory, values } = this.#contents;
     try {
       if (withValues) await values.sync();

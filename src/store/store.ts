@@ -160,7 +160,17 @@ export class Store {
     return this.#pipeline.settledGroup;
   }
 
-  /** True when something is staged or being written. */
+  /** True when something is staged or being written that is not committed. */
+  get hasUncommitted(): boolean {
+    return this.#pipeline.hasUncommitted;
+  }
+
+  /** Items that are committed, and have their rows in LevelDB in a moment. */
+  get deferredItems(): number {
+    return this.#pipeline.deferredItems;
+  }
+
+  /** True when LevelDB does not have all that is staged. */
   get hasPending(): boolean {
     return this.#pipeline.hasPending;
   }
@@ -170,13 +180,11 @@ export class Store {
     return ++this.#contents.state.cas;
   }
 
-  /** The state of a key that is staged, or in memory alone: an item, null for deleted, undefined when there is none. */
+  /** The state of a key that is staged or has no row in LevelDB yet, or is in memory alone: an item, null for deleted, undefined when there is none. */
   pending(key: string): Item | null | undefined {
     const item = this.ephemeral?.get(key);
     if (item !== undefined) return item;
-    const staged = this.#pipeline.staged.entries.get(key);
-    if (staged !== undefined) return staged;
-    return this.#pipeline.inFlight?.entries.get(key);
+    return this.#pipeline.pending(key);
   }
 
   /**
@@ -248,9 +256,9 @@ export class Store {
     this.#pipeline.whenCommitted(waiter);
   }
 
-  /** Resolves when all that is staged now is committed; rejects when it could not be. */
-  committed(): Promise<void> {
-    return this.#pipeline.committed();
+  /** Resolves when LevelDB has all that is staged now, which is more than that it is committed; rejects when it could not be written. */
+  inLevel(): Promise<void> {
+    return this.#pipeline.inLevel();
   }
 
   /** Reads what is committed of some keys. Inline values come along; others are read with `readValue`. */
@@ -484,7 +492,8 @@ export class Store {
   async reopen(): Promise<void> {
     // Their segments' numbers are given out anew.
     await this.copies.idle();
-    const loaded = await this.#contents.openAnew();
+    await this.#pipeline.idle();
+    const loaded = await this.#contents.openAnew(this.#pipeline.committedCas);
     // From here on in one step.
     this.#contents.replace(loaded);
     this.#index.clear();

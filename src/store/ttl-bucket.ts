@@ -1,3 +1,5 @@
+import type { Item } from '../item.ts';
+
 /*
  * The TTL index sorts items into buckets of time instead of seconds, wider the longer an item has to
  * live, so that one index row lists many keys, and an item that is touched over and over mostly stays
@@ -21,4 +23,14 @@ export function ttlShift(ttl: number): number {
 export function bucketDeadline(expiresAt: number, shift: number): number {
   const width = 2 ** shift;
   return Math.min(Math.ceil(expiresAt / width) * width, 0xffffffff);
+}
+
+/** True when both items are listed in the same bucket. */
+export function sameBucket(old: Item | undefined, item: Item): boolean {
+  return (
+    old !== undefined &&
+    old.expiresAt !== 0 &&
+    old.ttlShift === item.ttlShift &&
+    bucketDeadline(old.expiresAt, old.ttlShift) === bucketDeadline(item.expiresAt, item.ttlShift)
+  );
 }

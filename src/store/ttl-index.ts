@@ -4,7 +4,7 @@ import type { Contents } from './contents.ts';
 import { countKeys, dueFrom, packKeys, readDueRowKey, unpackKeys } from './due-row.ts';
 import { DUE } from './keys.ts';
 import { ListedKeys } from './listed-keys.ts';
-import { bucketDeadline } from './ttl-bucket.ts';
+import { bucketDeadline, sameBucket } from './ttl-bucket.ts';
 
 /** Bytes of listed index rows that are remembered for who drops them next. */
 const REMEMBERED_BYTES = 2 ** 20;
@@ -142,7 +142,7 @@ export class TtlIndex {
 
   /** What is not committed when an index listing begins; it must be taken from `#listings` when that ends. */
   #beginListing(): { earliest: number } {
-    const staged = { earliest: Math.min(this.#pipeline.staged.earliestHint(), this.#pipeline.inFlight?.earliestHint() ?? Number.POSITIVE_INFINITY) };
+    const staged = { earliest: this.#pipeline.earliestHint() };
     this.#listings.add(staged);
     return staged;
   }
@@ -160,15 +160,6 @@ export class TtlIndex {
   #raiseFloor(floor: number): void {
     if (floor > this.#contents.state.indexFloor) this.#contents.state.indexFloor = floor;
   }
-}
-
-function sameBucket(old: Item | undefined, item: Item): boolean {
-  return (
-    old !== undefined &&
-    old.expiresAt !== 0 &&
-    old.ttlShift === item.ttlShift &&
-    bucketDeadline(old.expiresAt, old.ttlShift) === bucketDeadline(item.expiresAt, item.ttlShift)
-  );
 }
 
 function dueKeyOf(id: string): Buffer {

@@ -93,7 +93,7 @@ export class ValueLog {
     this.#segmentBytes = segmentBytes;
   }
 
-  /** Opens the log in a directory, made if it is not there. Segments from `next` on never got referred to: they are removed. */
+  /** Opens the log in a directory, made if it is not there. The next segment has the number `next`, or one above all that are there. */
   static async open(directory: string, next: number, segmentBytes: number = SEGMENT_BYTES): Promise<ValueLog> {
     const isNew = (await mkdir(directory, { recursive: true, mode: 0o700 })) !== undefined;
     // Or all segments could be gone with their directory, however often they were synced.
@@ -102,13 +102,10 @@ export class ValueLog {
     for (const name of await readdir(directory)) {
       const id = segmentNumber(name);
       if (id === undefined) continue;
-      const path = join(directory, name);
-      if (id >= next) await unlink(path);
-      else {
-        const { size } = await stat(path);
-        log.#segments.set(id, { ...newSegment(id, 0), size, sealed: true });
-        log.#bytes += size;
-      }
+      const { size } = await stat(join(directory, name));
+      log.#segments.set(id, { ...newSegment(id, 0), size, sealed: true });
+      log.#bytes += size;
+      log.#next = Math.max(log.#next, id + 1);
     }
     return log;
   }
@@ -132,6 +129,22 @@ export class ValueLog {
     segment.size += size;
     this.#bytes += size;
     return place;
+  }
+
+  /** Gives a place at the end of a segment, be it full or closed. */
+  extend(id: number, size: number): Place {
+    const segment = this.#segments.get(id)!;
+    const place = { segment: id, offset: segment.size, size };
+    segment.size += size;
+    this.#bytes += size;
+    return place;
+  }
+
+  /** Where the next records of kinds below `kinds` will lie, by segment. */
+  ends(kinds: number): Map<number, number> {
+    const ends = new Map<number, number>();
+    for (const [kind, { id, size }] of this.#active) if (kind < kinds) ends.set(id, size);
+    return ends;
   }
 
   /** The segment that values of a kind go to now, if any. */

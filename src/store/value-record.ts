@@ -1,18 +1,51 @@
-import type { Item } from '../item.ts';
+import { type Item, itemOf, type Place } from '../item.ts';
 import { STEP_BYTES } from '../steps.ts';
 import { crc32 } from './crc32.ts';
 import { crc32InSteps } from './crc32-steps.ts';
 import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
+import { ttlShift } from './ttl-bucket.ts';
 
 /*
  * A record of the value log, little endian:
  *
- *     record := crc(u32) keyLength(u32) length(u32) flags(u32) expiresAt(u32) storedAt(u32) cas(u64) key value
+ *     record := crc(u32) keyLength(u16) form(u16) length(u32) flags(u32) expiresAt(u32) storedAt(u32) cas(u64) key value
+ *     form   := bits 0 to 2: the item's bits; bit 15: no item, but the end of a group
  *
- * crc is the CRC-32 of all that follows it. flags to cas are as of the time of writing: the item's row
- * has the last word; they are here so that items can be salvaged from the value log alone.
+ * crc is the CRC-32 of all that follows it. form to cas are as of the time of writing: the item's row
+ * has the last word; they are here so that items can be recovered, or salvaged, from the value log alone.
  * Do not change: this is on disk.
  */
+const FORM_AT = 6;
+const BITS = 7;
+/** Set in what `encodeGroupEnd` makes. */
+const GROUP_END = 0x8000;
+/** Set in a group's number when a batch ends with it. */
+const ENDS_BATCH = 0x80000000;
+
+/** Bytes of the end of a group. */
+export const GROUP_END_BYTES: number = RECORD_HEAD_BYTES + 1;
+
+/** What the last record of a group tells, all of which is told by its records. */
+export interface GroupEnd {
+  /** Number of the batch behind which the group comes, modulo 2^32, and the how-manieth it is there, from 1 on. */
+  readonly batch: number;
+  readonly number: number;
+  /** The rows of all groups up to this one go into one batch, with nothing else. */
+  readonly endsBatch: boolean;
+  /** Items whose records are in the group. */
+  readonly items: number;
+  /** The highest cas unique that was given out. */
+  readonly cas: number;
+}
+
+/** True when a record tells all of an item, so that its row can be made from it: no cas unique that a client chose, the usual TTL bucket. */
+export function isToldByRecord({ chosenCas, expiresAt, storedAt, ttlShift: shift }: Item): boolean {
+  return chosenCas === undefined && shift === shiftOf(expiresAt, storedAt);
+}
+
+function shiftOf(expiresAt: number, storedAt: number): number {
+  return expiresAt === 0 ? 0 : ttlShift(Math.max(0, expiresAt - storedAt));
+}
 
 /** Writes a record, or its head and key alone when its value follows elsewhere. REQUIRES: the item has its value. */
 export function writeRecord(record: Buffer, key: string, item: Item): void {
@@ -31,7 +64,7 @@ export function writeRecord(record: Buffer, key: string, item: Item): void {
 
 /** Writes head and key of a record whose crc is to be set by `sumInSteps`. */
 export function writeUnsummed(head: Buffer, key: string, item: Item): void {
-  head.writeUInt32LE(key.length, 4);
+  head.writeUInt32LE(key.length + item.bits * 0x10000, 4);
   head.writeUInt32LE(item.length, 8);
   head.writeUInt32LE(item.flags, 12);
   head.writeUInt32LE(item.expiresAt, 16);
@@ -54,6 +87,30 @@ export function unusedHead(size: number): Buffer {
   head.writeUInt32LE(1, 4);
   head.writeUInt32LE(size - head.length, 8);
   return head;
+}
+
+/** The end of a group: a record without item, with NUL for key, and no value. */
+export function encodeGroupEnd({ batch, number, endsBatch, items, cas }: GroupEnd): Buffer {
+  const record = Buffer.alloc(GROUP_END_BYTES);
+  record.writeUInt32LE(1 + GROUP_END * 0x10000, 4);
+  record.writeUInt32LE(items, 12);
+  record.writeUInt32LE(number + (endsBatch ? ENDS_BATCH : 0), 16);
+  record.writeUInt32LE(batch % 0x100000000, 20);
+  writeU53(record, 24, cas);
+  record.writeUInt32LE(crc32(record, 4, record.length), 0);
+  return record;
+}
+
+/** The end of a group in a record; undefined for one with an item. REQUIRES: it is whole */
+export function decodeGroupEnd(record: Buffer): GroupEnd | undefined {
+  if ((record.readUInt16LE(FORM_AT) & GROUP_END) === 0) return undefined;
+  const number = record.readUInt32LE(16);
+  return { batch: record.readUInt32LE(20), number: number % ENDS_BATCH, endsBatch: number >= ENDS_BATCH, items: record.readUInt32LE(12), cas: readU53(record, 24) };
+}
+
+/** True for what `unusedHead` made. */
+export function isUnusedHead(bytes: Buffer, at: number): boolean {
+  return bytes.readUInt32LE(at) === 0 && bytes.readUInt32LE(at + 4) === 1 && bytes[at + RECORD_HEAD_BYTES] === 0;
 }
 
 /** True when a record, of the length that its head says, has the checksum that was written. */
@@ -79,7 +136,7 @@ function isRecordOf(record: Buffer, key: string): boolean {
   const at = RECORD_HEAD_BYTES + key.length;
   return (
     record.length >= at &&
-    record.readUInt32LE(4) === key.length &&
+    record.readUInt16LE(4) === key.length &&
     record.length === at + record.readUInt32LE(8) &&
     record.toString('latin1', RECORD_HEAD_BYTES, at) === key
   );
@@ -88,7 +145,7 @@ function isRecordOf(record: Buffer, key: string): boolean {
 /** Bytes of the record that begins at `at`, as its head says; 0 where no record can be. */
 export function recordSizeAt(bytes: Buffer, at: number): number {
   if (at + RECORD_HEAD_BYTES > bytes.length) return 0;
-  const keyLength = bytes.readUInt32LE(at + 4);
+  const keyLength = bytes.readUInt16LE(at + 4);
   if (keyLength === 0 || keyLength > 250 || at + RECORD_HEAD_BYTES + keyLength > bytes.length) return 0;
   return RECORD_HEAD_BYTES + keyLength + bytes.readUInt32LE(at + 8);
 }
@@ -102,5 +159,23 @@ export function readRecordHead(bytes: Buffer, at: number): { key: string; size: 
 /** The key (latin1) of the record that begins at `at`. REQUIRES: `recordSizeAt` found one. */
 export function recordKeyAt(bytes: Buffer, at: number): string {
   const from = at + RECORD_HEAD_BYTES;
-  return bytes.toString('latin1', from, from + bytes.readUInt32LE(at + 4));
+  return bytes.toString('latin1', from, from + bytes.readUInt16LE(at + 4));
+}
+
+/** The cas unique of the item in a record. */
+export function casOfRecord(record: Buffer): number {
+  return readU53(record, 24);
+}
+
+/** The bits of the item in a record. REQUIRES: as `recordKeyAt` */
+export function recordBitsAt(bytes: Buffer, at: number): number {
+  return bytes.readUInt16LE(at + FORM_AT) & BITS;
+}
+
+/** The item in a record, without its value; `place` is the record's. REQUIRES: the record is whole, and has an item of which it tells all */
+export function itemOfRecord(record: Buffer, place: Place): Item {
+  const expiresAt = record.readUInt32LE(16);
+  const storedAt = record.readUInt32LE(20);
+  const length = record.readUInt32LE(8);
+  return itemOf(record.readUInt32LE(12), expiresAt, storedAt, readU53(record, 24), shiftOf(expiresAt, storedAt), recordBitsAt(record, 0), undefined, length, undefined, place);
 }

@@ -26,6 +26,7 @@ export class ValueSpace {
   constructor(contents: Contents, segmentBytes: number | undefined) {
     this.#contents = contents;
     this.deadRecords = new DeadRecords(segmentBytes ?? SEGMENT_BYTES);
+    this.#findEmpty();
   }
 
   /** The rest of the segments. */
@@ -125,6 +126,12 @@ export class ValueSpace {
     this.#copies.clear();
     // What replaced some of them was lost.
     this.deadRecords.clear();
+    this.#findEmpty();
+  }
+
+  /** Segments may be empty since their items' rows were made anew. */
+  #findEmpty(): void {
+    for (const [id, { liveItems }] of this.#contents.segments.entries()) if (liveItems <= 0) this.#empty.add(id);
   }
 
   #reserve(kind: number, size: number, now: number): Place {

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { SEGMENT_MAGIC } from '../store/value-log.ts';
 import { readU53 } from '../store/item-row.ts';
-import { readRecordHead } from '../store/value-record.ts';
+import { decodeGroupEnd, readRecordHead, recordBitsAt, recordKeyAt } from '../store/value-record.ts';
 import type { SegmentFiles } from './segment-files.ts';
 import type { NewItem } from './store-writer.ts';
 
@@ -27,7 +27,7 @@ export async function* salvageSegment(files: SegmentFiles, id: number): AsyncGen
         window = await files.read({ segment: id, offset: windowAt, size });
       }
       const item = isPossible ? itemOf(window.subarray(at, at + size)) : undefined;
-      if (item !== undefined) yield item;
+      if (item !== undefined && item !== 'none') yield item;
       at += item === undefined ? 1 : size;
       // A head may be cut off as well.
       if (window.length - at < HEAD_BYTES + 250 && windowAt + window.length < fileSize) break;
@@ -36,18 +36,19 @@ export async function* salvageSegment(files: SegmentFiles, id: number): AsyncGen
   }
 }
 
-/** The item in a record; undefined when its checksum is wrong. */
-function itemOf(record: Buffer): NewItem | undefined {
+/** The item in a record, if it has one; undefined when its checksum is wrong. */
+function itemOf(record: Buffer): NewItem | 'none' | undefined {
   if (record.readUInt32LE(0) !== crc32(record.subarray(4))) return undefined;
-  const valueAt = HEAD_BYTES + record.readUInt32LE(4);
+  if (decodeGroupEnd(record) !== undefined) return 'none';
+  const key = recordKeyAt(record, 0);
   return {
-    key: record.toString('latin1', HEAD_BYTES, valueAt),
+    key,
     flags: record.readUInt32LE(12),
     expiresAt: record.readUInt32LE(16),
     storedAt: record.readUInt32LE(20),
     cas: readU53(record, 24),
     chosenCas: undefined,
-    bits: 0,
-    value: Buffer.from(record.subarray(valueAt)),
+    bits: recordBitsAt(record, 0),
+    value: Buffer.from(record.subarray(HEAD_BYTES + key.length)),
   };
 }

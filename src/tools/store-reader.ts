@@ -5,6 +5,7 @@ import { itemPages, type RowItem } from '../store/item-pages.ts';
 import { SEGMENT, STATE_KEY } from '../store/keys.ts';
 import { inspectLevel } from '../store/level-check.ts';
 import { prepareLevel } from '../store/level-mend.ts';
+import { replayStopped } from '../store/load-contents.ts';
 import { repairAdvice } from '../store/open-advice.ts';
 import type { Level } from '../store/row-batch.ts';
 import { SegmentTable } from '../store/segment-table.ts';
@@ -15,8 +16,8 @@ import { SegmentFiles } from './segment-files.ts';
 const BLOCK_CACHE_BYTES = 16 * 2 ** 20;
 
 /**
- * A stopped server's store, opened to be read. Nothing of ours is written: no row, no file, no counter. LevelDB
- * itself does at every open what it does at a server's start: it takes its lock and moves its logs into tables.
+ * A stopped server's store, opened to be read. Nothing of ours is written, but what a crash left in the value log without
+ * rows gets them. LevelDB itself does at every open what it does at a server's start: it takes its lock and moves its logs into tables.
  */
 export class StoreReader {
   readonly directory: string;
@@ -49,6 +50,7 @@ export class StoreReader {
   /** Reads the segments of a directory with a LevelDB that is open already, and is closed with the reader. */
   static async over(directory: string, db: Level): Promise<StoreReader> {
     try {
+      await replayStopped(directory, db);
       const files = await SegmentFiles.open(directory);
       const row = await db.get(STATE_KEY);
       const segments = new SegmentTable();

@@ -84,7 +84,7 @@ export class StoreWriter {
       this.bytes += key.length + value.length;
     });
     try {
-      await this.store.committed();
+      await this.store.inLevel();
     } catch (error) {
       throw new TugelaError('TUGELA_STORE_FAILED', messageOf(error), { cause: error });
     }

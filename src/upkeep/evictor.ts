@@ -212,7 +212,7 @@ export class Evictor {
     let left = this.#keptShare() * size;
     let kept = 0;
     // What is on its way to the segment must be there to be seen.
-    if (store.hasPending) await store.committed();
+    if (store.hasPending) await store.inLevel();
     const mover = new ValueMover(store, (key, item, from) => residency.moved(key, item, from));
     try {
       for await (const records of recordsOf(store, id)) {
@@ -239,7 +239,7 @@ export class Evictor {
         await mover.write();
         if (mover.isFull) await this.#settle(mover);
         // The next records are read while these are on their way, but not without a bound.
-        if (store.pendingBytes > PENDING_BYTES) await store.committed();
+        if (store.pendingBytes > PENDING_BYTES) await store.inLevel();
       }
       await this.#settle(mover);
     } finally {
@@ -309,15 +309,15 @@ export class Evictor {
       // What is stored from now on is left alone by the next lap.
       if (isLapOver) store.changeState({ handCas: store.state.cas });
       // In a hurry the next rows are read while these are on their way: writers wait for the end of the range.
-      if (this.used <= this.budget.high || store.pendingBytes > PENDING_BYTES) await store.committed();
+      if (this.used <= this.budget.high || store.pendingBytes > PENDING_BYTES) await store.inLevel();
     }
-    await store.committed();
+    await store.inLevel();
     // The rest of a long lap may all be new. Writers cannot wait for its end: what is there by now may go, from this range on, since
     // where keys are in the order of their writing its rows are older than those ahead.
     if (freed === 0 && young > 0 && this.used > this.budget.high) {
       store.moveHand(from);
       store.changeState({ handCas: store.state.cas });
-      await store.committed();
+      await store.inLevel();
     }
     if (freed > 0) {
       await store.compactBetween(from, hand);

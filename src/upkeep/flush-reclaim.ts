@@ -51,11 +51,11 @@ export class FlushReclaim {
       while (this.isNeeded && !signal.aborted) {
         const upTo = this.#store.state.flushCas;
         // What was stored before the flush may still be on its way to where a scan sees it.
-        await this.#store.committed();
+        await this.#store.inLevel();
         await this.#pass(upTo, signal);
         if (signal.aborted) return;
         this.#store.changeState({ flushDone: upTo });
-        await this.#store.committed();
+        await this.#store.inLevel();
         await this.#store.sync();
       }
     } finally {
@@ -83,7 +83,7 @@ export class FlushReclaim {
             this.#store.changeState({ reclaimedBytes: this.#store.state.reclaimedBytes + key.length + item.length });
           }
         });
-        await this.#store.committed();
+        await this.#store.inLevel();
       }
       this.#cursor = next;
       if (next === undefined) return;

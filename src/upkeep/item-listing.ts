@@ -54,5 +54,5 @@ async function* storedItems(cache: Cache, store: Store): AsyncGenerator<readonly
 
 /** Resolves when what is staged is on disk, or is lost: then what is on disk counts. */
 async function settled(store: Store): Promise<void> {
-  if (store.hasPending) await store.committed().catch(() => undefined);
+  if (store.hasPending) await store.inLevel().catch(() => undefined);
 }

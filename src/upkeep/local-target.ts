@@ -129,6 +129,8 @@ export class LocalTarget implements SweepTarget {
 
   async due(limit: number, after?: string): Promise<DueList> {
     const seen = String(this.#store.state.cas);
+    // What was stored a moment ago may be due, and is listed in LevelDB with its rows.
+    if (after === undefined && this.#store.deferredItems > 0) await this.#store.inLevel();
     const { rows, next } = await this.#store.dueRows(this.#cache.now(), limit, after);
     return { rows, next, seen };
   }
@@ -153,7 +155,7 @@ export class LocalTarget implements SweepTarget {
     const report = { scanned: 0, deleted: 0, bytes: 0, stale: 0, changed: 0 };
     const named = [...new Set(rows)];
     for (let i = 0; i < named.length; i += STEP_ROWS) await this.#reapRows(Number(seen), named.slice(i, i + STEP_ROWS), report);
-    await this.#store.committed();
+    await this.#store.inLevel();
     this.#compactWhenDue();
     return report;
   }
@@ -239,7 +241,7 @@ export class LocalTarget implements SweepTarget {
       );
       await nextTurn();
     }
-    await this.#store.committed();
+    await this.#store.inLevel();
     return report;
   }
 

@@ -60,7 +60,7 @@ export class PrefixCount {
         if (signal.aborted || counted.generation !== generation) return;
         this.#store.finishCount(prefix);
       }
-      await this.#store.committed();
+      await this.#store.inLevel();
     } finally {
       await snapshot?.close();
       this.#running = false;

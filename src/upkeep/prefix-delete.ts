@@ -96,7 +96,7 @@ export class PrefixDelete {
     const number = this.#store.nextCas();
     const job: JobRow = { prefix, after: undefined, deleted: 0, bytes: 0 };
     this.#store.changeJob(number, job);
-    await this.#store.committed();
+    await this.#store.inLevel();
     // Commits end in order, so jobs come in here in order too; a load may have found it already.
     if (!this.#jobs.has(number)) this.#jobs.set(number, job);
     return number;
@@ -126,7 +126,7 @@ export class PrefixDelete {
   async #load(): Promise<void> {
     // A job whose commit is under way may or may not be found.
     const before = new Set(this.#jobs.keys());
-    await this.#store.committed();
+    await this.#store.inLevel();
     const jobs = await this.#store.jobs();
     for (const [number, job] of this.#jobs) if (!before.has(number) && !jobs.has(number)) jobs.set(number, job);
     this.#jobs = jobs;
@@ -136,7 +136,7 @@ export class PrefixDelete {
   async #delete(number: number, signal: AbortSignal): Promise<void> {
     this.#current = number;
     // What was stored before the job may still be on its way to where a scan sees it.
-    await this.#store.committed();
+    await this.#store.inLevel();
     await this.#deleteEphemeral(number, signal);
     while (!signal.aborted) {
       const began = performance.now();
@@ -202,12 +202,12 @@ export class PrefixDelete {
       this.#jobs.set(number, now);
       this.#store.changeJob(number, now);
     });
-    await this.#store.committed();
+    await this.#store.inLevel();
   }
 
   async #finish(number: number): Promise<void> {
     this.#store.changeJob(number, undefined);
-    await this.#store.committed();
+    await this.#store.inLevel();
     const { prefix, deleted, bytes } = this.#jobs.get(number)!;
     this.#jobs.delete(number);
     this.#current = undefined;

@@ -83,7 +83,7 @@ export class QuotaEvictor {
         addReport(total, report);
         addReport(this.#done, report);
       }
-      await store.committed();
+      await store.inLevel();
     } finally {
       this.#running = false;
     }
@@ -118,7 +118,7 @@ export class QuotaEvictor {
     if (deleted > 0) course.fruitless = 0;
     else if (isLapOver) course.fruitless++;
     // What the lap deleted must be gone for the next one not to meet it.
-    if (isLapOver || store.pendingBytes > PENDING_BYTES) await store.committed();
+    if (isLapOver || store.pendingBytes > PENDING_BYTES) await store.inLevel();
     if (course.deleted >= COMPACT_AFTER_ITEMS) {
       await store.compactBetween(course.from ?? counted.prefix, isLapOver ? keys.at(-1) : counted.hand);
       course.deleted = 0;

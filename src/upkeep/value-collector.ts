@@ -156,7 +156,7 @@ export class ValueCollector {
 
   async #rewrite(id: number, signal: AbortSignal): Promise<void> {
     // What is on its way to the segment must be there to be seen.
-    if (this.#store.hasPending) await this.#store.committed();
+    if (this.#store.hasPending) await this.#store.inLevel();
     const mover = new ValueMover(this.#store, (key, item, from) => {
       this.#residency.moved(key, item, from);
       this.#movedBytes += item.place!.size;
@@ -196,7 +196,7 @@ export class ValueCollector {
       const began = performance.now();
       const items = mover.stage(this.#stepRecords());
       if (items === 0) return;
-      if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.committed();
+      if (this.#store.pendingBytes > PENDING_BYTES) await this.#store.inLevel();
       await this.#pause({ tookMs: performance.now() - began, items: items / 2 }, signal);
     }
   }

@@ -93,7 +93,7 @@ describe('Cache', () => {
               }
               const { actual, expected } = await executeOnBoth(open, model, command);
               expect(actual).toEqual(expected);
-              if (waitsForCommit) await open.store.committed();
+              if (waitsForCommit) await open.store.inLevel();
             }
           });
           const workers = (['sweep', 'reclaim', 'sweep', 'commit'] as const).map(async (kind) => {

@@ -122,7 +122,7 @@ describe('touch', () => {
   it('does not wait for a value that is on disk', async () => {
     const open = await OpenCache.open(tempDirectory(), 0);
     await open.set('k', Buffer.alloc(100_000));
-    await open.store.committed();
+    await open.store.inLevel();
     const before = open.residency.reads.values;
     expect(await open.run('k', false, () => open.cache.touch(KEY, 100, new Hit()))).toBe('touched');
     expect(open.residency.reads.values).toBe(before);

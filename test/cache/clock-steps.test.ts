@@ -28,7 +28,7 @@ async function alive(opened: OpenCache, ...keys: string[]): Promise<string[]> {
 
 /** Sweeps all that is due. */
 async function sweep({ store, target }: OpenCache): Promise<{ deleted: number; stale: number }> {
-  if (store.hasPending) await store.committed();
+  if (store.hasPending) await store.inLevel();
   const sum = { deleted: 0, stale: 0 };
   for (let after: string | undefined; ; ) {
     const list = await target.due(1000, after);
@@ -78,12 +78,12 @@ describe.each([
   it('back by hours, new items expire after their own time, and are swept though later deadlines were before them', async () => {
     const opened = await open(undefined, ramBytes);
     await opened.set('before', VALUE, 30);
-    await opened.store.committed();
+    await opened.store.inLevel();
     opened.clock.advance(60);
     expect((await sweep(opened)).deleted).toBe(1);
     opened.clock.advance(-3 * HOUR);
     await opened.set('after', VALUE, 30);
-    await opened.store.committed();
+    await opened.store.inLevel();
     expect(await alive(opened, 'after')).toEqual(['after']);
     opened.clock.advance(32);
     expect(await alive(opened, 'after')).toEqual([]);
@@ -238,7 +238,7 @@ describe('at the ends of time', () => {
     await opened.set('short', VALUE, 10);
     await opened.set('month', LARGE, 30 * DAY);
     await opened.set('for ever', VALUE);
-    await opened.store.committed();
+    await opened.store.inLevel();
     opened.clock.advance(29);
     expect(await alive(opened, 'short', 'month', 'for ever')).toEqual(['month', 'for ever']);
     expect((await sweep(opened)).deleted).toBe(1);

@@ -14,10 +14,10 @@ describe('an item in memory alone', () => {
     const opened = await open();
     await opened.set('k', Buffer.from('on disk'));
     await opened.set('other', Buffer.from('short'), 5);
-    await opened.store.committed();
+    await opened.store.inLevel();
     failNextWrite();
     await opened.set('k', Buffer.from('short'), 5);
-    await expect(opened.store.committed()).rejects.toThrow();
+    await expect(opened.store.inLevel()).rejects.toThrow();
     expect((await opened.get('k'))?.toString()).toBe('on disk');
     expect((await opened.get('other'))?.toString()).toBe('short');
     await opened.residency.whileQuiet(() => opened.store.reopen());
@@ -30,13 +30,13 @@ describe('an item in memory alone', () => {
   it('is acknowledged after the delete of what was on disk, by whomever it was replaced meanwhile', async () => {
     const opened = await open();
     await opened.set('k', Buffer.from('on disk'));
-    await opened.store.committed();
+    await opened.store.inLevel();
     const write = holdNextWrite();
     await opened.set('k', Buffer.from('short'), 5);
     await write.begun;
     await opened.set('k', Buffer.from('short too'), 5);
     let isAcknowledged = false;
-    const acknowledged = opened.store.committed().then(() => (isAcknowledged = true));
+    const acknowledged = opened.store.inLevel().then(() => (isAcknowledged = true));
     await new Promise((resolve) => setImmediate(resolve));
     expect(isAcknowledged).toBe(false);
     write.release();
@@ -68,7 +68,7 @@ describe('an item in memory alone', () => {
   it('brings its counter of cas uniques to the disk long before a start could repeat one', async () => {
     const opened = await open();
     await opened.set('k', Buffer.from('v'), 5);
-    await opened.store.committed();
+    await opened.store.inLevel();
     await opened.set('k', Buffer.from('v'), 5);
     expect(opened.store.hasPending).toBe(false);
     // As so many stores would.

@@ -73,7 +73,7 @@ describe('a large value that many wait for', () => {
   async function stored(count: number): Promise<OpenCache> {
     const open = await OpenCache.open(tempDirectory(), 0);
     for (let i = 0; i < count; i++) await open.set(`k${i}`, bytesOf(LENGTH, i));
-    await open.store.committed();
+    await open.store.inLevel();
     return open;
   }
 
@@ -105,7 +105,7 @@ describe('a large value that many wait for', () => {
   it('is read beside few others, and a small one need not wait for them', async () => {
     const open = await stored(AT_ONCE + 2);
     await open.set('small', bytesOf(1000, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     let reading = 0;
     let most = 0;
     const held: (() => void)[] = [];

@@ -46,7 +46,7 @@ const remove = (flags: Partial<Command['meta']> = {}): Promise<string> => run(()
 describe('a plain mg', () => {
   it('stages nothing: reads do not become disk writes', async () => {
     await store('value');
-    await open.store.committed();
+    await open.store.inLevel();
     await get({ value: true });
     expect(meta.staged).toBe(true);
     meta.staged = false;
@@ -80,7 +80,7 @@ describe('what a restart keeps', () => {
     meta = new MetaCache(open.cache);
     await get();
     expect(fields).toMatchObject({ stale: true, won: true, winSent: false });
-    await open.store.committed();
+    await open.store.inLevel();
     await open.reopen();
     meta = new MetaCache(open.cache);
     await get();

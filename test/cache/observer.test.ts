@@ -50,7 +50,7 @@ describe.each(TIERS)('what an observer of the cache is told, with items $name', 
 
   /** Runs a command on the key `k` as a connection does, and returns what was told meanwhile. */
   async function told(step: () => unknown): Promise<string[]> {
-    await open.store.committed();
+    await open.store.inLevel();
     notes.lines = [];
     await open.run('k', true, () => {
       const before = notes.lines.length;

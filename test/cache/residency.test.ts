@@ -51,7 +51,7 @@ describe('Residency.withKnown', () => {
     if (how === 'meanwhile') vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
     await open.set('a', bytesOf(5000, 1));
     await open.set('b', bytesOf(5000, 2));
-    await open.store.committed();
+    await open.store.inLevel();
     // Staged without its value: resident as long as the batch is not written.
     await open.touch('b', 100);
     const seen = await open.residency.withKnown(['a', 'b'], () => [open.residency.currentOf('a')?.length, open.residency.currentOf('b')?.length]);
@@ -62,7 +62,7 @@ describe('Residency.withKnown', () => {
   it('does not wait where rows can be read at once', async () => {
     const open = await OpenCache.open(tempDirectory(), 0);
     await open.set('a', bytesOf(5000, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     const fetch = vi.spyOn(open.store, 'fetch');
     let ran = false;
     void open.residency.withKnown(['a', 'absent'], () => {
@@ -81,7 +81,7 @@ describe('Residency.withKnown', () => {
     if (how === 'meanwhile') vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
     const keys = Array.from({ length: 128 }, (_, i) => `k${i}`);
     for (const key of keys) await open.set(key, bytesOf(key.endsWith('7') ? 700 : 8, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     const others = Array.from({ length: 2000 }, (_, i) => `other${i}`);
     const seen = await open.residency.withKnown(keys, () => {
       for (const other of others) rememberAbsent(open, other);
@@ -94,7 +94,7 @@ describe('Residency.withKnown', () => {
   it('shows a change to who looks again within the step', async () => {
     const open = await OpenCache.open(tempDirectory(), 60_000);
     await open.set('k', bytesOf(8, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     const seen = await open.residency.withKnown(['k', 'k'], () => {
       open.store.remove('k', open.residency.currentOf('k')!);
       open.residency.gone('k');
@@ -118,13 +118,13 @@ describe('Residency.itemsOf', () => {
     const open = await OpenCache.open(tempDirectory(), ramBytes);
     const keys = Array.from({ length: 200 }, (_, i) => `k${i}`);
     for (const key of keys) await open.set(key, VALUE);
-    await open.store.committed();
+    await open.store.inLevel();
     const places = (await open.store.fetch(keys)).map((item) => item!.place!);
     // What becomes of an item: nothing, a new value, a small one, none at all.
     for (let i = 1; i < keys.length; i += 4) await open.set(keys[i]!, VALUE);
     for (let i = 2; i < keys.length; i += 4) await open.set(keys[i]!, bytesOf(1, 1));
     for (let i = 3; i < keys.length; i += 4) await open.delete(keys[i]!);
-    await open.store.committed();
+    await open.store.inLevel();
     if (!mayRead) vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
     const records = keys.map((key, i) => ({ key, offset: places[i]!.offset }));
     const { segment } = places[0]!;
@@ -138,7 +138,7 @@ describe('Residency.itemsOf', () => {
   it('runs its step at once where rows can be read at once', async () => {
     const open = await OpenCache.open(tempDirectory(), 0);
     await open.set('k', VALUE);
-    await open.store.committed();
+    await open.store.inLevel();
     let isOver = false;
     void open.residency.itemsOf(1, [{ key: 'k', offset: 0 }], () => (isOver = true));
     expect(isOver).toBe(true);
@@ -150,7 +150,7 @@ describe('Residency.moved', () => {
   it('has who asks find a value where it is now', async () => {
     const open = await OpenCache.open(tempDirectory());
     for (const key of ['a', 'b']) await open.set(key, bytesOf(1000, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     const [a, b] = await open.store.fetch(['a', 'b']);
     const place = { ...a!.place!, segment: 77 };
     open.residency.moved('a', { ...a!, place }, a!.place!);
@@ -166,7 +166,7 @@ describe('Residency.gone', () => {
   it('leaves what is in use in memory, however much goes', async () => {
     const open = await OpenCache.open(tempDirectory(), 60_000);
     await open.set('k', bytesOf(8, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     for (let i = 0; i < 2000; i++) open.residency.gone(`other${i}`);
     expect(isInRam(open, 'k')).toBe(true);
     for (let i = 0; i < 2000; i++) rememberAbsent(open, `other${i}`);
@@ -177,11 +177,11 @@ describe('Residency.gone', () => {
   it('says at once and later that the key has no item', async () => {
     const open = await OpenCache.open(tempDirectory(), 60_000);
     await open.set('k', bytesOf(8, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     open.store.remove('k', open.residency.currentOf('k')!);
     open.residency.gone('k');
     expect(await open.get('k')).toBeUndefined();
-    await open.store.committed();
+    await open.store.inLevel();
     expect(await open.get('k')).toBeUndefined();
     await open.close();
   });
@@ -191,7 +191,7 @@ describe('Residency.gone', () => {
     async function onDisk(): Promise<{ open: OpenCache; item: Item }> {
       const open = await OpenCache.open(tempDirectory(), 60_000);
       await open.set('k', bytesOf(5000, 1));
-      await open.store.committed();
+      await open.store.inLevel();
       await open.reopen();
       const [item] = await open.store.fetch(['k']);
       expect(isInRam(open, 'k')).toBe(false);
@@ -202,7 +202,7 @@ describe('Residency.gone', () => {
     async function go({ store, residency }: OpenCache, item: Item): Promise<void> {
       store.remove('k', item);
       residency.gone('k');
-      await store.committed();
+      await store.inLevel();
       expect(store.pending('k')).toBeUndefined();
     }
 
@@ -262,7 +262,7 @@ describe('Residency.load', () => {
     const directory = tempDirectory();
     const open = await OpenCache.open(directory, 0);
     await open.set('k', bytesOf(5000, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     const read = vi.spyOn(Store.prototype, 'readValue');
     const loaded = new Promise<number | undefined>((resolve) => {
       open.residency.load([{ key: 'k', value: true }], () => resolve(open.residency.currentOf('k')?.length));
@@ -278,7 +278,7 @@ describe('Residency.load', () => {
   it('tells those who wait that nothing could be read, and reads again for the next', async () => {
     const open = await OpenCache.open(tempDirectory(), 0);
     await open.set('k', bytesOf(5000, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     vi.spyOn(Store.prototype, 'fetch').mockRejectedValueOnce(new Error('disk gone'));
     const failed = await new Promise<Error | undefined>((resolve) => open.residency.load([{ key: 'k', value: true }], resolve));
     expect(failed?.message).toBe('disk gone');
@@ -290,7 +290,7 @@ describe('Residency.load', () => {
     const directory = tempDirectory();
     const open = await OpenCache.open(directory, 0);
     await open.set('k', bytesOf(5000, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     const { readdirSync, truncateSync } = await import('node:fs');
     truncateSync(`${directory}/values/${readdirSync(`${directory}/values`)[0]}`, 100);
     expect(await open.get('k')).toBeUndefined();

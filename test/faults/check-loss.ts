@@ -5,7 +5,7 @@ import { Findings } from '../../src/tools/findings.ts';
 import { StoreReader } from '../../src/tools/store-reader.ts';
 import { verifyStore } from '../../src/tools/verify-store.ts';
 import { type DiskImage, writeImage } from './disk-image.ts';
-import { marksOf, type Moment } from './moment.ts';
+import { marksIn } from './moment.ts';
 import type { WrittenStore } from './written-store.ts';
 
 /** What one state of the disk came to. */
@@ -22,35 +22,46 @@ interface Found {
   /** What keys hold; those whose values are gone are left out. */
   readonly values: ReadonlyMap<string, string | undefined>;
   readonly lost: readonly string[];
-  readonly moment: Moment;
-  readonly isCut: boolean;
 }
 
 /**
- * Opens a store from what is left of its files, in a directory of its own, and compares it with what was written: it must be
- * the store as of one moment, not before the last write that is safe; but for values that were stored later, which may be misses.
+ * Opens a store from what is left of its files, in a directory of its own, and compares it with what was written: its rows must be
+ * as of one moment, not before the last write that is safe, and its items as of that moment, or of a later one up to which nothing
+ * but values was stored and moved; but for values that were stored after what is safe, which may be misses.
  *
  * @throws Error that says what is wrong
  */
 export async function checkLoss(directory: string, image: DiskImage, store: WrittenStore): Promise<LossOutcome> {
   writeImage(image, directory);
-  const { values, lost, moment, isCut } = await open(directory, store);
-  const write = store.moments.findIndex(({ batch }) => batch === moment.batch);
-  if (write < 0) throw new Error(`its batch ${moment.batch} is none that was written`);
-  if (write < store.safe) throw new Error(`it is as of write ${write}, but ${store.safe} was safe`);
-  const { marks } = store.moments[write]!;
-  if (moment.marks !== marks) throw new Error(`as of write ${write} it says ${moment.marks}, and not ${marks}`);
-  for (const [key, states] of store.history) {
-    const then = states.findLast((state) => state.write <= write);
-    if (lost.includes(key)) {
-      if (then === undefined || then.placedBy <= store.safe) throw new Error(`as of write ${write} the value of ${key} is gone, but it was safe`);
-    } else if (values.get(key) !== then?.value) {
-      throw new Error(`as of write ${write} ${key} is ${shown(values.get(key))}, and not ${shown(then?.value)}`);
-    }
+  let isCut = false;
+  const moment = await marksIn(directory, () => (isCut = true));
+  const from = store.moments.findLastIndex(({ batch }) => batch === moment.batch);
+  if (from < 0) throw new Error(`its batch ${moment.batch} is none that was written`);
+  if (from < store.safe) throw new Error(`it is as of write ${from}, but ${store.safe} was safe`);
+  const { marks } = store.moments[from]!;
+  if (moment.marks !== marks) throw new Error(`as of write ${from} it says ${moment.marks}, and not ${marks}`);
+  const found = await open(directory, store);
+  let write = from;
+  for (let fault = faultAt(write, found, store); fault !== undefined; fault = faultAt(write, found, store)) {
+    write++;
+    if (write > store.last || !store.told.has(write)) throw new Error(`after write ${from}: ${faultAt(from, found, store)}`);
   }
   await checkWhole(directory);
   await rm(directory, { recursive: true, force: true });
-  return { isEarlier: write < store.last, isCut, lostValues: lost.length };
+  return { isEarlier: write < store.last, isCut, lostValues: found.lost.length };
+}
+
+/** What speaks against the store being as of a write. */
+function faultAt(write: number, { values, lost }: Found, { history, safe }: WrittenStore): string | undefined {
+  for (const [key, states] of history) {
+    const then = states.findLast((state) => state.write <= write);
+    if (lost.includes(key)) {
+      if (then === undefined || then.placedBy <= safe) return `as of write ${write} the value of ${key} is gone, but it was safe`;
+    } else if (values.get(key) !== then?.value) {
+      return `as of write ${write} ${key} is ${shown(values.get(key))}, and not ${shown(then?.value)}`;
+    }
+  }
+  return undefined;
 }
 
 function shown(value: string | undefined): string {
@@ -58,7 +69,6 @@ function shown(value: string | undefined): string {
 }
 
 async function open(directory: string, { history }: WrittenStore): Promise<Found> {
-  let isCut = false;
   let damaged = 0;
   const opened = await Store.open(directory, {
     blockCacheBytes: 2 ** 20,
@@ -66,12 +76,8 @@ async function open(directory: string, { history }: WrittenStore): Promise<Found
     mustExist: true,
     onFailed: () => undefined,
     onDamaged: () => damaged++,
-    onLogCut: ({ aside }) => {
-      if (aside !== undefined) isCut = true;
-    },
   });
   try {
-    const moment = await marksOf(opened);
     const values = new Map<string, string | undefined>();
     const lost: string[] = [];
     const keys = [...history.keys()];
@@ -83,7 +89,7 @@ async function open(directory: string, { history }: WrittenStore): Promise<Found
       if (damaged > before) lost.push(key);
       else values.set(key, value?.toString());
     }
-    return { values, lost, moment, isCut };
+    return { values, lost };
   } finally {
     await opened.close();
   }

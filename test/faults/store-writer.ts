@@ -5,7 +5,7 @@ import { recordsOf, type WalkedRecord } from '../../src/upkeep/segment-walk.ts';
 import { ValueMover } from '../../src/upkeep/value-mover.ts';
 import { buildItem } from '../support/build-item.ts';
 import type { Random } from './random.ts';
-import { marksOf, type Moment } from './moment.ts';
+import { marksOf, type Moment, nextMarksOf } from './moment.ts';
 
 const KEYS = 12;
 const INLINE_MOST = 256;
@@ -15,6 +15,8 @@ const FAR = 4_000_000_000;
 const STEP_ITEMS = 3;
 /** How often empty segments are removed before a write. */
 const REMOVALS = 0.1;
+/** How many writes are over when they are committed, whether LevelDB has their rows or not. */
+const DEFERRED = 0.5;
 /** Prefixes of a few keys and of all. */
 const PREFIXES = ['key 1', 'key '];
 
@@ -40,6 +42,8 @@ export class StoreWriter {
   readonly history = new Map<string, KeyState[]>();
   /** What the store said of itself after each write; in front, before the first. */
   readonly moments: Moment[] = [];
+  /** Writes that stored a value with a record that tells all of it, or moved values. */
+  readonly told = new Set<number>();
   /** How often each kind was written; whoever counts may begin anew. */
   readonly made = new Map<WriteKind, number>();
   readonly #store: Store;
@@ -71,8 +75,13 @@ export class StoreWriter {
     const made = (await this.#make(kind)) ? kind : 'put';
     if (made !== kind) this.#put();
     this.made.set(made, (this.made.get(made) ?? 0) + 1);
-    await this.#store.committed();
-    this.moments.push(await marksOf(this.#store));
+    if (this.#random.chance(DEFERRED)) {
+      await new Promise<void>((resolve, reject) => this.#store.whenCommitted({ committed: (error) => (error === undefined ? resolve() : reject(error)) }));
+      this.moments.push(await (this.#store.deferredItems > 0 ? nextMarksOf(this.#store) : marksOf(this.#store)));
+    } else {
+      await this.#store.inLevel();
+      this.moments.push(await marksOf(this.#store));
+    }
   }
 
   #draw(): WriteKind {
@@ -108,6 +117,7 @@ export class StoreWriter {
     const item = buildItem({ value: Buffer.from(value), cas: this.#store.nextCas(), expiresAt: this.#random.chance(0.3) ? FAR : 0 });
     this.#items.set(key, this.#store.put(key, this.#items.get(key), item));
     this.#note(key, value);
+    if (value.length > INLINE_MOST) this.told.add(this.writes + 1);
     return true;
   }
 
@@ -176,6 +186,7 @@ export class StoreWriter {
     }
     await mover.secure();
     mover.stage(records.length);
+    this.told.add(this.writes + 1);
     return true;
   }
 

@@ -34,6 +34,8 @@ export interface WrittenStore {
   readonly history: ReadonlyMap<string, readonly KeyState[]>;
   /** What the store said of itself after each write, from 0 on. */
   readonly moments: readonly Moment[];
+  /** Writes that stored a value with a record that tells all of it, or moved values. */
+  readonly told: ReadonlySet<number>;
   /** How often each kind was written after all was forced to disk. */
   readonly made: ReadonlyMap<WriteKind, number>;
   /** Number of the last write that must not be lost, and of the last one. */
@@ -64,6 +66,6 @@ export async function writeStore(directory: string, spec: WriteSpec, random: Ran
   const written = await readImage(directory);
   await store.close();
   const removed = new Map([...unsynced, ...synced].filter(([name]) => /\.(values|log|ldb)$/.test(name) && !written.has(name)));
-  const { history, moments, made } = writer;
-  return { syncsEach: spec.syncsEach, written, synced: withForced(synced, written, forced), removed, history, moments, made, safe, last: writer.writes };
+  const { history, moments, made, told } = writer;
+  return { syncsEach: spec.syncsEach, written, synced: withForced(synced, written, forced), removed, history, moments, told, made, safe, last: writer.writes };
 }

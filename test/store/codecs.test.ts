@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import zlib from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,10 +7,22 @@ import { crc32 } from '../../src/store/crc32.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from '../../src/store/due-row.ts';
 import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from '../../src/store/item-row.ts';
 import { itemKey, keyOfItem, prefixEnd } from '../../src/store/keys.ts';
+import { decodeTail, encodeTail } from '../../src/store/log-tail.ts';
 import { NEVER_EXPIRES, SegmentTable } from '../../src/store/segment-table.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from '../../src/store/state-row.ts';
 import { bucketDeadline, ttlShift } from '../../src/store/ttl-bucket.ts';
-import { readRecordHead, valueOfRecord, writeRecord } from '../../src/store/value-record.ts';
+import {
+  decodeGroupEnd,
+  encodeGroupEnd,
+  GROUP_END_BYTES,
+  isAsWritten,
+  isToldByRecord,
+  isUnusedHead,
+  itemOfRecord,
+  readRecordHead,
+  valueOfRecord,
+  writeRecord,
+} from '../../src/store/value-record.ts';
 import { buildItem } from '../support/build-item.ts';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
@@ -152,6 +165,61 @@ describe('value record', () => {
 
   it('has no head where there are only zeros', () => {
     expect(readRecordHead(Buffer.alloc(100), 0)).toBeUndefined();
+  });
+});
+
+describe('the end of a group', () => {
+  const u31 = fc.integer({ min: 1, max: 0x7fffffff });
+  const end = fc.record({ batch: u32, number: u31, endsBatch: fc.boolean(), items: u32, cas: u53 });
+
+  it('is a record that keeps what it tells, and is none of an item', () => {
+    fc.assert(
+      fc.property(end, key, inline, (end, key, item) => {
+        const bytes = encodeGroupEnd(end);
+        expect(bytes).toHaveLength(GROUP_END_BYTES);
+        expect(isAsWritten(bytes)).toBe(true);
+        expect(isUnusedHead(bytes, 0)).toBe(false);
+        expect(readRecordHead(bytes, 0)).toMatchObject({ size: GROUP_END_BYTES, cas: end.cas });
+        expect(decodeGroupEnd(bytes)).toEqual(end);
+        const record = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
+        writeRecord(record, key, item);
+        expect(decodeGroupEnd(record)).toBeUndefined();
+      }),
+    );
+  });
+});
+
+describe('what a record tells of its item', () => {
+  it('is all of it, or it says that it is not', () => {
+    fc.assert(
+      fc.property(key, inline, (key, item) => {
+        const record = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
+        writeRecord(record, key, item);
+        const place = { segment: 1, offset: 16, size: record.length };
+        const again = itemOfRecord(record, place);
+        const isAll = isDeepStrictEqual(again, { ...item, value: undefined, place });
+        expect(isAll).toBe(isToldByRecord(item));
+      }),
+    );
+  });
+});
+
+describe('tail row', () => {
+  const tail = fc.record({ batch: u53, behind: u53, offsets: fc.dictionary(u32.map(String), u32) }).map(({ batch, behind, offsets }) => ({
+    batch,
+    behind,
+    offsets: new Map(Object.entries(offsets).map(([segment, offset]) => [Number(segment), offset])),
+  }));
+
+  it('keeps its numbers, and is refused when any byte of it is changed', () => {
+    fc.assert(
+      fc.property(tail, fc.nat(), fc.integer({ min: 1, max: 255 }), (tail, at, change) => {
+        const row = encodeTail(tail);
+        expect(decodeTail(row)).toEqual(tail);
+        row[at % row.length] = row[at % row.length]! ^ change;
+        expect(decodeTail(row)).toBeUndefined();
+      }),
+    );
   });
 });
 

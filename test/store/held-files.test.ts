@@ -94,7 +94,7 @@ describe.runIf(existsSync(DESCRIPTORS))('HeldFiles', () => {
     const store = await Store.open(directory, { blockCacheBytes: 2 ** 20, syncEveryBatch: false, onFailed: () => undefined, holdsFiles: true, writeBufferBytes: 2 ** 16, tableBytes: 2 ** 20 });
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 5000; i++) store.put(`k${i}`, undefined, buildItem({ value: Buffer.alloc(100, round), cas: store.nextCas() }));
-      await store.committed();
+      await store.inLevel();
     }
     await expect.poll(() => openFiles(directory).filter((name) => /^\d+\.(?:ldb|log)$/.test(name)).length, { timeout: 10_000 }).toBeGreaterThan(1);
     await store.compactAll();

@@ -95,7 +95,7 @@ describe('Store with large values', () => {
     const store = await open(directory);
     store.put('k', undefined, buildItem({ value, cas: store.nextCas() }));
     expect((await valueIn(store, 'k'))?.equals(value)).toBe(true);
-    const committed = store.committed();
+    const committed = store.inLevel();
     await nextStep();
     expect((await valueIn(store, 'k'))?.equals(value)).toBe(true);
     await committed;
@@ -117,7 +117,7 @@ describe('Store with large values', () => {
     const stored = store.putJoined('k', old, item, [value.subarray(0, 1000), value.subarray(1000)]);
     expect(stored).toMatchObject({ length: LARGE, value: undefined });
     expect((await valueIn(store, 'k'))?.equals(value)).toBe(true);
-    await store.committed();
+    await store.inLevel();
     expect((await valueIn(store, 'k'))?.equals(value)).toBe(true);
     expect(store.bytes).toBe(1 + LARGE);
     await store.close();
@@ -130,7 +130,7 @@ describe('Store with large values', () => {
     const store = await open(directory);
     let item = store.put('k', undefined, buildItem({ value: first, cas: store.nextCas() }));
     item = store.put('k', item, buildItem({ value: second, cas: store.nextCas() }));
-    const committed = store.committed();
+    const committed = store.inLevel();
     await nextStep();
     store.put('k', item, buildItem({ value: third, cas: store.nextCas() }));
     await committed;

@@ -64,7 +64,7 @@ beforeAll(async () => {
   const { store } = await openStore(live);
   for (let i = 0; i < ITEMS; i++) {
     store.put(`key ${i}`, undefined, buildItem({ value: bytesOf(VALUE_BYTES, i), cas: store.nextCas() }));
-    await store.committed();
+    await store.inLevel();
   }
   directory = `${live}-copy`;
   cpSync(live, directory, { recursive: true });

@@ -65,7 +65,7 @@ describe('Store', () => {
     let store = await open(directory);
     const item = newItem(store, length, { flags: 0xfedcba98, expiresAt: NOW + 1000 });
     const stored = store.put('key', undefined, item);
-    await store.committed();
+    await store.inLevel();
     expect(await load(store, 'key')).toEqual(stored);
     await store.close();
     store = await open(directory);
@@ -89,12 +89,12 @@ describe('Store', () => {
     const store = await open(tempDirectory());
     const stored = store.put('key', undefined, newItem(store, 10));
     expect(store.pending('key')).toEqual(stored);
-    await store.committed();
+    await store.inLevel();
     expect(store.pending('key')).toBeUndefined();
     expect(await load(store, 'key')).toEqual(stored);
     store.remove('key', stored);
     expect(store.pending('key')).toBeNull();
-    await store.committed();
+    await store.inLevel();
     expect(await load(store, 'key')).toBeUndefined();
     await store.close();
   });
@@ -109,21 +109,21 @@ describe('Store', () => {
   it('commits all that is staged in one turn as one batch', async () => {
     const store = await open(tempDirectory());
     for (let i = 0; i < 50; i++) store.put(`key ${i}`, undefined, newItem(store, 10));
-    await store.committed();
+    await store.inLevel();
     expect(store.commits).toMatchObject({ batches: 1, mutations: 50 });
     await store.close();
   });
 
   it('tells a waiter soon when nothing is staged', async () => {
     const store = await open(tempDirectory());
-    await store.committed();
+    await store.inLevel();
     await store.close();
   });
 
   it('finds items by prefix, in key order, from any key on', async () => {
     const store = await open(tempDirectory());
     for (const key of ['a', 'b1', 'b2', 'b3', 'b\u00ff', 'c']) store.put(key, undefined, newItem(store, 1));
-    await store.committed();
+    await store.inLevel();
     const keys = async (prefix: string, after: string | undefined, limit: number): Promise<string[]> =>
       (await store.scan(prefix, after, limit)).found.map(({ key }) => key);
     expect(await keys('b', undefined, 10)).toEqual(['b1', 'b2', 'b3', 'b\u00ff']);
@@ -156,7 +156,7 @@ describe('Store', () => {
     const directory = tempDirectory();
     const store = await open(directory);
     const stored = store.put('key', undefined, newItem(store, 5000));
-    await store.committed();
+    await store.inLevel();
     const path = join(directory, 'values', valueFiles(directory)[0]!);
     const bytes = readFileSync(path);
     const { offset, size } = stored.place!;
@@ -176,10 +176,10 @@ describe('Store', () => {
       const directory = tempDirectory();
       const store = await open(directory);
       const items = [0, 1, 2, 3].map((n) => store.put(`key ${n}`, undefined, newItem(store, HUGE)));
-      await store.committed();
+      await store.inLevel();
       expect(valueFiles(directory)).toHaveLength(2);
       for (const n of [0, 1, 2]) store.remove(`key ${n}`, items[n]!);
-      await store.committed();
+      await store.inLevel();
       expect(valueFiles(directory)).toHaveLength(2);
       await store.sync();
       expect(valueFiles(directory)).toHaveLength(1);
@@ -192,9 +192,9 @@ describe('Store', () => {
       const store = await open(directory);
       for (let i = 0; i < 8; i++) {
         const item = store.put('key', undefined, newItem(store, HUGE));
-        await store.committed();
+        await store.inLevel();
         store.remove('key', item);
-        await store.committed();
+        await store.inLevel();
       }
       await store.sync();
       expect(store.values.stats().bytes).toBeLessThanOrEqual(SEGMENT_BYTES);
@@ -207,7 +207,7 @@ describe('Store', () => {
       const directory = tempDirectory();
       let store = await open(directory);
       const stored = store.put('key', undefined, newItem(store, 5000));
-      await store.committed();
+      await store.inLevel();
       store.remove('key', stored);
       await store.close();
       expect(valueFiles(directory)).toHaveLength(1);
@@ -308,7 +308,7 @@ describe('Store', () => {
                 break;
               }
               case 'commit':
-                await store.committed();
+                await store.inLevel();
                 break;
               case 'sync':
                 await store.sync();
@@ -333,7 +333,7 @@ describe('Store', () => {
             }
             expect(state.bytes).toBe(bytes);
           }
-          await store.committed();
+          await store.inLevel();
           for (const [key, item] of model) expect(await load(store, key)).toEqual(item);
           await store.close();
           const { items } = await checkStore(directory);
@@ -349,13 +349,13 @@ describe('Store index', () => {
   it('lists an item until its row is dropped', async () => {
     const store = await open(tempDirectory());
     store.put('key', undefined, newItem(store, 1, { expiresAt: NOW + 10 }));
-    await store.committed();
+    await store.inLevel();
     expect((await store.dueRows(NOW + 9, 100)).rows).toEqual([]);
     const { rows } = await store.dueRows(NOW + 10, 100);
     expect(rows).toHaveLength(1);
     expect(await store.dueKeys(rows[0]!.id)).toEqual(['key']);
     store.dropDueRow(rows[0]!.id, 1, []);
-    await store.committed();
+    await store.inLevel();
     expect((await store.dueRows(NOW + 10, 100)).rows).toEqual([]);
     expect(store.state.indexEntries).toBe(0);
     await store.close();
@@ -364,7 +364,7 @@ describe('Store index', () => {
   it('shows rows in portions that go on where the last ended', async () => {
     const store = await open(tempDirectory());
     for (let i = 0; i < 10; i++) store.put(`key ${i}`, undefined, newItem(store, 1, { expiresAt: NOW + 1 + i }));
-    await store.committed();
+    await store.inLevel();
     const deadlines: number[] = [];
     let after: string | undefined;
     do {
@@ -382,7 +382,7 @@ describe('Store index', () => {
     expect((await store.dueRows(NOW + 1000, 10)).rows).toEqual([]);
     store.put('key', undefined, newItem(store, 1, { expiresAt: NOW + 5 }));
     const staged = store.dueRows(NOW + 1000, 10);
-    await store.committed();
+    await store.inLevel();
     await staged;
     expect((await store.dueRows(NOW + 1000, 10)).rows).toHaveLength(1);
     expect(await store.oldestDeadline()).toBe(NOW + 5);
@@ -503,9 +503,9 @@ describe('Store.open', () => {
       for (let i = 0; i < 200; i++) {
         const value = Buffer.alloc(i * 10, i);
         store.put('key ' + i, undefined, { flags: i, expiresAt: ${NOW} + i, storedAt: ${NOW}, cas: store.nextCas(), ttlShift: 2, bits: 0, chosenCas: undefined, length: value.length, value, place: undefined });
-        if (i % 20 === 0) await store.committed();
+        if (i % 20 === 0) await store.inLevel();
       }
-      await store.committed();
+      await store.inLevel();
       process.kill(process.pid, 'SIGKILL');`;
     await new Promise<void>((resolve) => execFile(process.execPath, ['--input-type=module', '-e', program], () => resolve()));
     const { items } = await checkStore(directory);
@@ -523,27 +523,27 @@ describe('Store after a failed batch', () => {
     const store = await open(directory, { onFailed: (keys) => failed.push(...keys) });
     const small = store.put('small', undefined, newItem(store, 10, { expiresAt: NOW + 100 }));
     const large = store.put('large', undefined, newItem(store, 5000));
-    await store.committed();
+    await store.inLevel();
     breakIt();
 
     store.put('small', small, newItem(store, 20));
     store.put('large', large, newItem(store, 6000, { expiresAt: NOW + 100 }));
-    const first = expect(store.committed()).rejects.toMatchObject({
+    const first = expect(store.inLevel()).rejects.toMatchObject({
       code: 'TUGELA_STORE_FAILED',
       message: `Cannot write to store at ${directory}: disk full`,
     });
     await new Promise((resolve) => setImmediate(resolve));
     store.put('late', undefined, newItem(store, 30));
-    const second = expect(store.committed()).rejects.toMatchObject({ code: 'TUGELA_STORE_FAILED' });
+    const second = expect(store.inLevel()).rejects.toMatchObject({ code: 'TUGELA_STORE_FAILED' });
     await first;
     await second;
     expect(failed.toSorted()).toEqual(['large', 'late', 'small']);
     expect(store.hasPending).toBe(false);
 
     store.put('later', undefined, newItem(store, 30));
-    await expect(store.committed()).rejects.toMatchObject({ code: 'TUGELA_STORE_FAILED' });
+    await expect(store.inLevel()).rejects.toMatchObject({ code: 'TUGELA_STORE_FAILED' });
     expect(failed).toContain('later');
-    await expect(store.committed()).rejects.toMatchObject({ code: 'TUGELA_STORE_FAILED' });
+    await expect(store.inLevel()).rejects.toMatchObject({ code: 'TUGELA_STORE_FAILED' });
     expect(await load(store, 'small')).toEqual(small);
     expect(await load(store, 'large')).toEqual(large);
 
@@ -567,7 +567,7 @@ describe('Store after a failed batch', () => {
     const store = await open(directory);
     vi.spyOn(RowBatch.prototype, 'write').mockRejectedValueOnce(new Error('disk full'));
     store.put('first', undefined, newItem(store, 10));
-    await expect(store.committed()).rejects.toThrow();
+    await expect(store.inLevel()).rejects.toThrow();
     let reopened = false;
     const reopening = store.reopen().finally(() => {
       reopened = true;
@@ -577,7 +577,7 @@ describe('Store after a failed batch', () => {
     const isOver = (): boolean => reopened;
     for (let i = 0; !isOver(); i++) {
       store.put(`during ${i}`, undefined, newItem(store, i % 2 === 0 ? 10 : 5000));
-      outcomes.push(store.committed().then(() => kept.push(`during ${i}`), () => undefined));
+      outcomes.push(store.inLevel().then(() => kept.push(`during ${i}`), () => undefined));
       await (i % 3 === 0 ? new Promise((resolve) => setImmediate(resolve)) : Promise.resolve());
     }
     await reopening;
@@ -593,7 +593,7 @@ describe('Store after a failed batch', () => {
     const store = await open(directory);
     vi.spyOn(RowBatch.prototype, 'write').mockRejectedValueOnce(new Error('disk full'));
     store.put('key', undefined, newItem(store, 10));
-    await store.committed().catch(() => undefined);
+    await store.inLevel().catch(() => undefined);
     await store.close();
     await (await open(directory)).close();
   });

@@ -24,7 +24,7 @@ const VALUE_BYTES = 2000;
 
 async function fill(open: OpenCache, version: number): Promise<void> {
   await Promise.all(Array.from({ length: COUNT }, (_, i) => open.set(`key ${i}`, Buffer.alloc(VALUE_BYTES, version))));
-  await open.store.committed();
+  await open.store.inLevel();
 }
 
 describe('a dump of a store in use', () => {

@@ -43,7 +43,7 @@ async function over(open: OpenCache, budget: Partial<DiskBudget> = {}): Promise<
 /** Stores items of one size; the value tells the key. */
 async function fill(open: OpenCache, name: string, count: number, length: number): Promise<void> {
   for (let i = 0; i < count; i++) await open.set(`${name}${String(i).padStart(3, '0')}`, valueOf(`${name}${i}`, length));
-  await open.store.committed();
+  await open.store.inLevel();
 }
 
 function valueOf(key: string, length: number): Buffer {
@@ -130,7 +130,7 @@ describe('Evictor on values in segments', () => {
   it('does not count what is dead as evicted', async () => {
     const { open, evictor, evicted } = await start();
     for (let i = 0; i < 40; i++) await open.set(`k${i}`, valueOf('x', LARGE), 100);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(200);
     const report = await evictor.evict(1, NOBODY);
     expect([report.evicted, evicted.length]).toEqual([0, 0]);

@@ -212,7 +212,7 @@ class World {
   }
 
   async #commit(): Promise<void> {
-    await this.open.store.committed();
+    await this.open.store.inLevel();
     this.expected.committed();
   }
 

@@ -12,7 +12,7 @@ const HOUR = 3600;
 
 /** Rows of the index, whenever they are due, and the keys that they list. */
 async function index(open: OpenCache): Promise<{ rows: number; entries: number }> {
-  await open.store.committed();
+  await open.store.inLevel();
   const { rows } = await open.store.dueRows(0xfffffffe, 1_000_000);
   return { rows: rows.length, entries: rows.reduce((sum, row) => sum + row.entries, 0) };
 }
@@ -42,7 +42,7 @@ describe('the index rows of one key', () => {
       await open.set('k', bytesOf(10, 0), HOUR);
       for (let i = 1; i <= 300; i++) {
         await change(open, i);
-        if (i % everyCommits === 0) await open.store.committed();
+        if (i % everyCommits === 0) await open.store.inLevel();
       }
       expect((await index(open)).entries).toBeLessThanOrEqual(2);
       open.clock.advance(3 * HOUR);
@@ -66,7 +66,7 @@ describe('the index rows of one key', () => {
         await sweeperOn(open).sweepOnce(never);
       }
     }
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(6000);
     await sweeperOn(open).sweepOnce(never);
     expect(await index(open)).toEqual({ rows: 0, entries: 0 });

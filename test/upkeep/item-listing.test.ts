@@ -22,7 +22,7 @@ async function list(open: OpenCache, between: () => Promise<void> | void = () =>
 async function fill(open: OpenCache, count: number): Promise<string[]> {
   const keys = Array.from({ length: count }, (_, i) => `k${String(i).padStart(4, '0')}`);
   for (const key of keys) await open.set(key, bytesOf(key.endsWith('7') ? 400 : 10, 1));
-  await open.store.committed();
+  await open.store.inLevel();
   return keys;
 }
 
@@ -65,7 +65,7 @@ describe('liveItems()', () => {
     const open = await OpenCache.open(tempDirectory());
     await fill(open, 300);
     await open.set('z expires', bytesOf(10, 1), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     expect(await list(open, () => open.clock.advance(5))).not.toContain('z expires');
     expect(await list(open, () => open.cache.flushAll(0))).toHaveLength(128);
     await open.close();
@@ -75,7 +75,7 @@ describe('liveItems()', () => {
     const open = await OpenCache.open(tempDirectory());
     await fill(open, 128);
     await open.set('z', bytesOf(10, 1), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(4);
     let pages = 0;
     const keys = await list(open, async () => {
@@ -93,7 +93,7 @@ describe('liveItems()', () => {
   it('lists what is on disk while writes are refused', async () => {
     const open = await OpenCache.open(tempDirectory());
     await open.set('written', bytesOf(10, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     failNextWrite();
     await open.set('lost', bytesOf(10, 1));
     expect(await list(open)).toEqual(['written']);

@@ -31,7 +31,7 @@ describe('LocalTarget.reap', () => {
     await open.set('large', bytesOf(5000, 2), 5);
     await open.set('stays', bytesOf(10, 3), 500);
     await open.set('for ever', bytesOf(10, 4));
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(5);
     const report = await reap(target, await target.due(100));
     expect(report).toEqual({ scanned: 2, deleted: 2, bytes: 5 + 10 + 5 + 5000, stale: 0, changed: 0 });
@@ -46,7 +46,7 @@ describe('LocalTarget.reap', () => {
     await open.set('stays', bytesOf(10, 1), 500);
     for (let i = 0; i < 20; i++) {
       await open.set('k', bytesOf(10, 1), 5);
-      await open.store.committed();
+      await open.store.inLevel();
       open.clock.advance(6);
       const list = await target.due(100);
       const [again] = await Promise.all([target.due(100), reap(target, list)]);
@@ -59,10 +59,10 @@ describe('LocalTarget.reap', () => {
   it('leaves an item that was touched after it was listed, and calls its listing stale', async () => {
     const { open, target } = await openTarget();
     await open.set('k', bytesOf(10, 1), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(4);
     await open.touch('k', 1000);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(1);
     const report = await reap(target, await target.due(100));
     expect(report).toMatchObject({ deleted: 0, stale: 1 });
@@ -73,7 +73,7 @@ describe('LocalTarget.reap', () => {
   it('leaves an item that was stored anew between list and reap', async () => {
     const { open, target } = await openTarget();
     await open.set('k', bytesOf(10, 1), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(5);
     const list = await target.due(100);
     await open.set('k', bytesOf(20, 2), 0);
@@ -85,10 +85,10 @@ describe('LocalTarget.reap', () => {
   it('leaves an expired item that was stored after `seen`, and still lists it', async () => {
     const { open, target } = await openTarget();
     await open.set('old', bytesOf(10, 1), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     const seen = String(open.store.state.cas);
     await open.set('new', bytesOf(10, 2), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(5);
     const { rows } = await target.due(100);
     const first = await target.reap(
@@ -103,7 +103,7 @@ describe('LocalTarget.reap', () => {
   it('leaves rows alone that are not due any more because the clock was set back', async () => {
     const { open, target } = await openTarget();
     await open.set('k', bytesOf(10, 1), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(5);
     const list = await target.due(100);
     open.clock.advance(-5);
@@ -120,7 +120,7 @@ describe('LocalTarget.reap', () => {
     await target.due(100);
     open.clock.advance(-500);
     await open.set('k', bytesOf(10, 1), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(5);
     expect(await reap(target, await target.due(100))).toMatchObject({ deleted: 1 });
     await finish(open);
@@ -130,7 +130,7 @@ describe('LocalTarget.reap', () => {
     const { open, target } = await openTarget();
     for (let i = 0; i < 20; i++) await open.set(`k${i}`, bytesOf(10, i), 5);
     await open.set('later', bytesOf(10, 1), 50);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(5);
     const list = await target.due(100);
     const reports = await Promise.all([reap(target, list), reap(target, list)]);
@@ -143,7 +143,7 @@ describe('LocalTarget.reap', () => {
     const { open, target } = await openTarget();
     await open.set('k', bytesOf(10, 1), 5);
     await open.set('later', bytesOf(10, 1), 50);
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(5);
     const { rows, seen } = await target.due(100);
     expect(await target.reap(seen, [rows[0]!.id, rows[0]!.id])).toMatchObject({ scanned: 1, deleted: 1 });
@@ -159,9 +159,9 @@ describe('LocalTarget.reap', () => {
   it('works through rows of many keys that nothing keeps in RAM', async () => {
     const { open, target } = await openTarget(0);
     for (let i = 0; i < 600; i++) void open.set(`k${i}`, bytesOf(300, i), 5);
-    await open.store.committed();
+    await open.store.inLevel();
     await new Promise((resolve) => setImmediate(resolve));
-    await open.store.committed();
+    await open.store.inLevel();
     open.clock.advance(5);
     let deleted = 0;
     for (let list = await target.due(1000); list.rows.length > 0; list = await target.due(1000)) deleted += (await reap(target, list)).deleted;
@@ -178,7 +178,7 @@ describe('LocalTarget.due', () => {
     open.clock.advance(1);
     // The batch is on its way: this listing may not see it, the next must.
     await target.due(100);
-    await open.store.committed();
+    await open.store.inLevel();
     expect((await target.due(100)).rows).toHaveLength(1);
     await finish(open);
   });
@@ -188,7 +188,7 @@ describe('LocalTarget.remove', () => {
   it('deletes what is still as it was listed, and nothing else', async () => {
     const { open, target } = await openTarget();
     for (const key of ['a', 'b', 'c', 'd']) await open.set(key, bytesOf(10, 1), 100);
-    await open.store.committed();
+    await open.store.inLevel();
     const { items, next } = await target.list({ limit: 100 });
     expect(next).toBeUndefined();
     await open.set('b', bytesOf(20, 2));
@@ -205,7 +205,7 @@ describe('LocalTarget.list', () => {
     for (const key of ['x1', 'y1', 'y2']) await open.set(key, bytesOf(10, 1));
     open.clock.advance(10);
     for (const key of ['y3', 'y4', 'z1']) await open.set(key, bytesOf(10, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     const keys: string[] = [];
     let after: string | undefined;
     do {
@@ -222,7 +222,7 @@ describe('LocalTarget.list', () => {
     const keys = Array.from({ length: 60 }, (_, i) => `k${String((i * 7) % 60).padStart(2, '0')}`);
     for (const [i, key] of keys.entries()) await open.set(key, bytesOf(10, 1), [0, 10, 10, 0, 0, 0, 10][i % 7]);
     await open.set('a', bytesOf(10, 1), 10);
-    await open.store.committed();
+    await open.store.inLevel();
     for (const limit of [1, 2, 7, 59, 60, 61, 1000]) {
       const listed: string[] = [];
       let after: string | undefined;

@@ -35,7 +35,7 @@ function countsOf(open: OpenCache): [prefix: string, items: number, bytes: numbe
 
 /** The same from the items. */
 async function expectedOf(open: OpenCache): Promise<[prefix: string, items: number, bytes: number][]> {
-  await open.store.committed();
+  await open.store.inLevel();
   const { found } = await open.store.scan('', undefined, 100_000);
   return (open.store.counted?.all ?? []).map(({ prefix }) => {
     const under = found.filter(({ key }) => key.startsWith(prefix));
@@ -175,7 +175,7 @@ describe('what a store counts under prefixes', () => {
     await expectRight(open);
     failNextWrite();
     await open.set('a1', bytesOf(1000, 2));
-    await expect(open.store.committed()).rejects.toThrow('disk full');
+    await expect(open.store.inLevel()).rejects.toThrow('disk full');
     await open.residency.whileQuiet(() => open.store.reopen());
     await expectRight(open);
     await open.close();

@@ -25,7 +25,7 @@ function deleter(open: OpenCache, between: () => Promise<void> | void = () => un
 }
 
 async function keysIn(open: OpenCache): Promise<string[]> {
-  await open.store.committed();
+  await open.store.inLevel();
   return (await open.store.scan('', undefined, 100_000)).found.map(({ key }) => key);
 }
 
@@ -144,7 +144,7 @@ describe('PrefixDelete', () => {
   it('goes back to what is on disk after a failed write', async () => {
     const open = await OpenCache.open(tempDirectory());
     await fill(open, keysOf('k', 600));
-    await open.store.committed();
+    await open.store.inLevel();
     let breaks = true;
     const deletes = deleter(open, () => {
       if (breaks) failNextWrite();
@@ -216,7 +216,7 @@ describe('PrefixDelete', () => {
               await open.reopen();
             } else if (rounds.length === 0 && !deletes.isNeeded) break;
           }
-          await open.store.committed();
+          await open.store.inLevel();
           const found = new Map<string, Buffer | undefined>();
           for (const { key, item } of [...(await open.store.scan('', undefined, 10_000)).found, ...(open.store.ephemeral?.between('', undefined, undefined, 10_000) ?? [])]) {
             if (item.cas > open.store.state.flushCas) found.set(key, undefined);

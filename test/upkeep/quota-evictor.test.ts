@@ -46,11 +46,11 @@ async function fill(open: OpenCache, prefix: string, count: number, exptime = 0)
     const key = `${prefix}${String(i).padStart(4, '0')}`;
     await open.set(key, bytesOf(ITEM - key.length, 1), exptime);
   }
-  await open.store.committed();
+  await open.store.inLevel();
 }
 
 async function keysIn(open: OpenCache, prefix: string): Promise<string[]> {
-  await open.store.committed();
+  await open.store.inLevel();
   return (await open.store.scan(prefix, undefined, 100_000)).found.map(({ key }) => key);
 }
 

@@ -13,7 +13,7 @@ describe('FlushReclaim', () => {
   it('empties the store of all that was flushed, and of nothing else', async () => {
     const open = await OpenCache.open(tempDirectory());
     for (let i = 0; i < 700; i++) await open.set(`k${i}`, bytesOf(i, i), i % 3 === 0 ? 100 : 0);
-    await open.store.committed();
+    await open.store.inLevel();
     open.cache.flushAll(0);
     await open.set('k5', bytesOf(5, 99));
     const reclaim = new FlushReclaim(open.residency, open.store);
@@ -39,7 +39,7 @@ describe('FlushReclaim', () => {
   it('goes on after an interruption and a new opening', async () => {
     const open = await OpenCache.open(tempDirectory());
     for (let i = 0; i < 600; i++) await open.set(`k${i}`, bytesOf(10, i));
-    await open.store.committed();
+    await open.store.inLevel();
     open.cache.flushAll(0);
     const abort = new AbortController();
     const interrupted = new FlushReclaim(open.residency, open.store);
@@ -66,9 +66,9 @@ describe('ValueCollector', () => {
   async function fill(open: OpenCache, staged: number): Promise<void> {
     for (let i = 0; i < 170; i++) {
       await open.set(i % 10 === 0 ? `kept ${i}` : 'again', bytesOf(0.9 * MB, i));
-      if (i % staged === 0) await open.store.committed();
+      if (i % staged === 0) await open.store.inLevel();
     }
-    await open.store.committed();
+    await open.store.inLevel();
   }
 
   it.each([
@@ -94,7 +94,7 @@ describe('ValueCollector', () => {
     const collector = new ValueCollector(open.residency, open.store);
     const store = async (from: number, keys: number): Promise<void> => {
       for (let i = from; i < from + 40; i++) await open.set(`k${i % keys}`, bytesOf(0.9 * MB, i), 50);
-      await open.store.committed();
+      await open.store.inLevel();
     };
     await store(0, 1000);
     open.clock.advance(4);
@@ -141,9 +141,9 @@ describe('ValueCollector', () => {
   /** Stores values of 1000 bytes and deletes some of them again. */
   async function fillAndDelete(open: OpenCache, count: number, isDeleted: (i: number) => boolean): Promise<void> {
     for (let i = 0; i < count; i++) await open.set(`k${i}`, bytesOf(1000, i));
-    await open.store.committed();
+    await open.store.inLevel();
     for (let i = 0; i < count; i++) if (isDeleted(i)) await open.delete(`k${i}`);
-    await open.store.committed();
+    await open.store.inLevel();
   }
 
   it('closes a segment that is still being filled when much of it is dead', async () => {

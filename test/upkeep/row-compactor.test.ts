@@ -55,9 +55,9 @@ class Fixture {
   async play(count: number, each: (n: number) => void): Promise<void> {
     for (let n = 0; n < count; n++) {
       each(n);
-      if (n % 500 === 499) await this.store.committed();
+      if (n % 500 === 499) await this.store.inLevel();
     }
-    await this.store.committed();
+    await this.store.inLevel();
   }
 
   /** Compacts while it pays; returns the steps. */

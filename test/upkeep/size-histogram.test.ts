@@ -35,7 +35,7 @@ describe('SizeHistogram', () => {
     const histogram = new SizeHistogram(open.cache, open.store);
     const first = histogram.count();
     await open.set('a', bytesOf(1, 1));
-    await open.store.committed();
+    await open.store.inLevel();
     const second = histogram.count();
     const third = histogram.count();
     await first;

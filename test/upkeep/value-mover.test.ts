@@ -42,7 +42,7 @@ describe('ValueMover', () => {
     expect([mover.hasAll(5), mover.hasAll(6)]).toEqual([true, false]);
     await mover.secure();
     expect([mover.stage(3), mover.isFull, mover.stage(3), mover.stage(3), mover.isFull]).toEqual([3, true, 2, 0, false]);
-    await open.store.committed();
+    await open.store.inLevel();
     expect([...moved.keys()]).toEqual(['k0', 'k1', 'k2', 'k3', 'k4']);
     const items = await open.store.fetch([0, 1, 2, 3, 4, 5].map((i) => `k${i}`));
     expect(items.map((item) => item?.place?.segment === id)).toEqual([false, false, false, false, false, true]);
@@ -66,7 +66,7 @@ describe('ValueMover', () => {
     expect(mover.stage(5)).toBe(5);
     mover.drop();
     expect(mover.stage(5)).toBe(0);
-    await open.store.committed();
+    await open.store.inLevel();
     expect(moved).toHaveLength(5);
     const items = await open.store.fetch(Array.from({ length: 20 }, (_, i) => `k${i}`));
     expect(items.filter((item) => item?.place?.segment === id)).toHaveLength(15);

@@ -48,6 +48,7 @@ export async function storageStats(sources: StatsSources): Promise<Stat[]> {
     ['damaged_values', commits.damaged],
     ['writable', store.failure === undefined ? 1 : 0],
     ['pending_bytes', store.pendingBytes],
+    ['deferred_items', store.deferredItems],
     ['index_entries', state.indexEntries],
     ['flush_pending_at', state.flushAt],
     ['flushed_cas', state.flushCas],

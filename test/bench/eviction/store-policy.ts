@@ -62,7 +62,7 @@ export class StorePolicy implements Policy {
   async set(key: number, valueBytes: number): Promise<void> {
     if (valueBytes > this.#bytes.length) this.#bytes = Buffer.alloc(valueBytes, 'v');
     await this.#open.set(keyOf(key), this.#bytes.subarray(0, valueBytes));
-    if (this.#open.store.pendingBytes > PENDING_BYTES) await this.#open.store.committed();
+    if (this.#open.store.pendingBytes > PENDING_BYTES) await this.#open.store.inLevel();
     if (this.#evictor.excess > 0) await this.#evictor.evict(Number.POSITIVE_INFINITY, NOBODY);
   }
 

@@ -40,9 +40,9 @@ export async function fillStore(directory: string, count: number, valueBytes: nu
         place: undefined,
         value,
       });
-      if (store.pendingBytes > STAGED_BYTES) await store.committed();
+      if (store.pendingBytes > STAGED_BYTES) await store.inLevel();
     }
-    await store.committed();
+    await store.inLevel();
   } finally {
     await store.close();
   }

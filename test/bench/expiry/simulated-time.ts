@@ -55,11 +55,11 @@ export async function* simulateDays(open: OpenCache, plan: DaysPlan): AsyncGener
     const until = Math.floor((hour * plan.itemsPerDay) / HOURS_PER_DAY);
     for (; stored < until; stored += 1) {
       const isStored = open.set(`item:${stored}`, Buffer.alloc(plan.valueBytes, stored), timeToLive > 30 * HOURS_PER_DAY * HOUR_SECONDS ? open.clock.now() + timeToLive : timeToLive);
-      if (stored % STAGED_SETS === 0) await isStored.then(() => open.store.committed());
+      if (stored % STAGED_SETS === 0) await isStored.then(() => open.store.inLevel());
     }
     open.clock.advance(HOUR_SECONDS);
     if (hour % plan.sweepEveryHours !== 0) continue;
-    await open.store.committed();
+    await open.store.inLevel();
     await sweeper.sweepOnce(NEVER);
     await open.store.sync();
     await collector.run(() => open.clock.now(), NEVER);
@@ -101,11 +101,11 @@ export async function touchSession(open: OpenCache, { timeToLive, seconds, touch
   const key = 'session';
   let mostEntries = 0;
   await open.set(key, Buffer.alloc(100), timeToLive);
-  await open.store.committed();
+  await open.store.inLevel();
   const before = open.store.commits.mutations;
   for (let second = 0; second < seconds; second += 1) {
     for (let touch = 0; touch < touchesPerSecond; touch += 1) await open.touch(key, timeToLive);
-    await open.store.committed();
+    await open.store.inLevel();
     await sweeper.sweepOnce(NEVER);
     mostEntries = Math.max(mostEntries, open.store.state.indexEntries);
     open.clock.advance(1);

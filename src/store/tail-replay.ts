@@ -1,0 +1,233 @@
+import type { Item } from '../item.ts';
+import { CountedPrefixes } from './counted-prefixes.ts';
+import { dueRowKey, packKeys } from './due-row.ts';
+import { itemRowBytes, readItemRow, rowSize, writeItemRow } from './item-row.ts';
+import { itemKey, STATE_KEY } from './keys.ts';
+import { decodeTail, encodeTail, type LogTail, TAIL_KEY } from './log-tail.ts';
+import type { QuotaRow } from './quota-row.ts';
+import { countRow, uncountRow } from './row-bytes.ts';
+import { type Level, RowBatch } from './row-batch.ts';
+import type { SegmentTable } from './segment-table.ts';
+import { encodeState, type StoreState } from './state-row.ts';
+import { bucketDeadline, sameBucket } from './ttl-bucket.ts';
+import type { ValueLog } from './value-log.ts';
+import { casOfRecord, decodeGroupEnd, type GroupEnd, isAsWritten, isUnusedHead, itemOfRecord, recordKeyAt, recordSizeAt } from './value-record.ts';
+
+/** Bytes of a segment read at a time; a record that is larger is read as a whole. */
+const CHUNK_BYTES = 2 ** 20;
+/** Items whose rows are read, and written, together. */
+const BATCH_ITEMS = 1024;
+
+/** What a store counts, as its rows tell it. It is brought up to date. */
+export interface ReplayedContents {
+  readonly state: StoreState;
+  readonly segments: SegmentTable;
+  readonly values: ValueLog;
+  readonly quotas: Map<string, QuotaRow>;
+}
+
+/**
+ * Makes the rows of items that were committed by their records alone: those of the groups that lie in the value log behind what the
+ * rows tell of it, one group after the other, up to the first that is not whole. So the store is as of one moment, also when power
+ * was lost. Can be broken off at any point, and begun again. Returns how many rows it made.
+ *
+ * @param upTo the highest cas unique that counts
+ * @param damaged told when it cannot be known what is behind the rows
+ */
+export async function replayTail(db: Level, contents: ReplayedContents, upTo: number, damaged: (where: string) => void): Promise<number> {
+  const { state, values } = contents;
+  const row = await db.get(TAIL_KEY);
+  if (row === undefined) return 0;
+  const tail = decodeTail(row);
+  if (tail === undefined) damaged('the row that tells where the value log goes on');
+  // A version that does not know the row wrote more, and all of its records that count have rows.
+  if (tail?.batch !== state.batch) return 0;
+  const { cas, nextSegment } = state;
+  const behind = new Map<number, number>();
+  for (const id of values.ids().toSorted((a, b) => a - b)) {
+    const from = tail.offsets.get(id) ?? (id >= nextSegment ? values.firstRecord : undefined);
+    if (from !== undefined) behind.set(id, from);
+  }
+  // Read twice, since the records of a group may be in several segments: as a rule it is a MiB or two.
+  const committed = await committedCas(values, behind, { batch: tail.behind, cas }, upTo);
+  const replay = new Replay(db, contents, tail);
+  for (const [id, from] of committed > cas ? behind : []) {
+    for await (const { record, offset } of recordsBehind(values, id, from)) {
+      if (decodeGroupEnd(record) !== undefined) continue;
+      const item = itemOfRecord(record, { segment: id, offset, size: record.length });
+      if (item.cas > cas && item.cas <= committed) await replay.take(recordKeyAt(record, 0), item);
+    }
+  }
+  await replay.finish();
+  return replay.rows;
+}
+
+/** Up to which cas unique all is committed behind a batch: that of the last group before which, and of which, nothing is missing. */
+async function committedCas(values: ValueLog, behind: ReadonlyMap<number, number>, after: { batch: number; cas: number }, upTo: number): Promise<number> {
+  const ends = new Map<string, GroupEnd>();
+  // One that is moved has two records.
+  const found = new Set<number>();
+  for (const [id, from] of behind) {
+    for await (const { record } of recordsBehind(values, id, from)) {
+      const end = decodeGroupEnd(record);
+      if (end !== undefined) ends.set(`${end.batch} ${end.number}`, end);
+      else found.add(casOfRecord(record));
+    }
+  }
+  const uniques = [...found].toSorted((a, b) => a - b);
+  let { cas } = after;
+  let batch = after.batch % 0x100000000;
+  let at = uniques.findIndex((unique) => unique > cas);
+  for (let number = 1; ; number++) {
+    const end = ends.get(`${batch} ${number}`);
+    if (end === undefined || end.cas > upTo) return cas;
+    const first = at;
+    while (at >= 0 && at < uniques.length && uniques[at]! <= end.cas) at++;
+    if (at - first !== end.items) return cas;
+    cas = end.cas;
+    if (!end.endsBatch) continue;
+    // The batch behind it, if there was one, has nothing that is not here.
+    batch = (batch + 1) % 0x100000000;
+    number = 0;
+  }
+}
+
+interface FoundRecord {
+  /** Good until the next is asked for. */
+  readonly record: Buffer;
+  readonly offset: number;
+}
+
+/** The records of a segment from an offset on, up to the first that is not whole. */
+async function* recordsBehind(values: ValueLog, segment: number, from: number): AsyncGenerator<FoundRecord, void, undefined> {
+  const into = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  const end = values.size(segment);
+  for (let at = from; at < end; ) {
+    let chunk = await values.scan(segment, at, into);
+    const first = recordSizeAt(chunk, 0);
+    if (first > end - at) {
+      // The file may end behind the head of a place that was not needed.
+      return;
+    }
+    if (first > chunk.length && !isUnusedHead(chunk, 0)) chunk = await values.scan(segment, at, Buffer.allocUnsafeSlow(first));
+    let used = 0;
+    for (let size = first; size > 0; size = recordSizeAt(chunk, used)) {
+      if (isUnusedHead(chunk, used)) {
+        used += size;
+        continue;
+      }
+      if (used + size > chunk.length) break;
+      const record = chunk.subarray(used, used + size);
+      if (!isAsWritten(record)) return;
+      yield { record, offset: at + used };
+      used += size;
+    }
+    if (used === 0) return;
+    at += used;
+  }
+}
+
+class Replay {
+  readonly #db: Level;
+  readonly #contents: ReplayedContents;
+  readonly #tail: LogTail;
+  readonly #counted: CountedPrefixes;
+  /** Newest found of each key. */
+  #found = new Map<string, Item>();
+  #cas: number;
+  rows = 0;
+
+  constructor(db: Level, contents: ReplayedContents, tail: LogTail) {
+    this.#db = db;
+    this.#contents = contents;
+    this.#tail = tail;
+    this.#cas = contents.state.cas;
+    this.#counted = new CountedPrefixes(contents.quotas.keys());
+    this.#counted.load(contents.quotas);
+  }
+
+  async take(key: string, item: Item): Promise<void> {
+    this.#cas = Math.max(this.#cas, item.cas);
+    const before = this.#found.get(key);
+    if (before === undefined || before.cas < item.cas) this.#found.set(key, item);
+    if (this.#found.size >= BATCH_ITEMS) await this.#write();
+  }
+
+  /** Writes what is left. What was found is not looked for again. */
+  async finish(): Promise<void> {
+    await this.#write();
+    if (this.rows === 0) return;
+    const { state, values, quotas } = this.#contents;
+    state.cas = this.#cas;
+    state.nextSegment = values.next;
+    const batch = new RowBatch(this.#db);
+    this.#putCounters(batch, new Map());
+    await batch.write(false);
+    for (const { prefix, isCounted, items, bytes, hand, handCas } of this.#counted.all) {
+      if (isCounted) quotas.set(prefix, { items, bytes, hand, handCas });
+    }
+  }
+
+  async #write(): Promise<void> {
+    const found = [...this.#found];
+    if (found.length === 0) return;
+    this.#found = new Map();
+    const batch = new RowBatch(this.#db);
+    const hints = new Map<number, string[]>();
+    const rows = await this.#db.getMany(found.map(([key]) => itemKey(key)));
+    for (const [i, [key, item]] of found.entries()) {
+      const row = rows[i];
+      // One that is damaged is replaced, like any that is older; what it counted is not known.
+      const old = row === undefined ? undefined : readItemRow(row, key.length);
+      if (old !== undefined && old.cas >= item.cas) continue;
+      const value = Buffer.allocUnsafe(rowSize(item));
+      writeItemRow(value, 0, item);
+      batch.put(itemKey(key), value);
+      this.#count(key, old, item, hints);
+      this.rows++;
+    }
+    if (batch.bytes === 0) return;
+    this.#putCounters(batch, hints);
+    await batch.write(false);
+  }
+
+  #count(key: string, old: Item | undefined, item: Item, hints: Map<number, string[]>): void {
+    const { state, segments } = this.#contents;
+    if (old !== undefined) {
+      uncountRow(state, itemRowBytes(key, old));
+      state.items--;
+      state.bytes -= key.length + old.length;
+      if (old.place !== undefined) segments.drop(old.place.segment, old.place.size);
+    }
+    countRow(state, itemRowBytes(key, item));
+    state.items++;
+    state.totalItems++;
+    state.bytes += key.length + item.length;
+    segments.add(item.place!.segment, item.place!.size, item.expiresAt);
+    this.#counted.change(key, old === undefined ? 1 : 0, old === undefined ? key.length + item.length : item.length - old.length);
+    if (item.expiresAt === 0 || sameBucket(old, item)) return;
+    const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
+    const bucket = deadline * 32 + item.ttlShift;
+    const keys = hints.get(bucket);
+    if (keys === undefined) hints.set(bucket, [key]);
+    else keys.push(key);
+    state.indexEntries++;
+    state.indexFloor = Math.min(state.indexFloor, deadline);
+  }
+
+  /** Puts all counters into a batch. The tail stays what it was: what is behind it may not be all there yet. */
+  #putCounters(batch: RowBatch, hints: ReadonlyMap<number, string[]>): void {
+    const { state, segments } = this.#contents;
+    state.batch++;
+    for (const [bucket, keys] of hints) {
+      batch.put(dueRowKey({ deadline: Math.floor(bucket / 32), shift: bucket % 32, number: state.batch }), packKeys(keys));
+    }
+    for (const { key, value } of segments.takeDirtyRows()) {
+      if (value === undefined) batch.del(key);
+      else batch.put(key, value);
+    }
+    for (const { key, value } of this.#counted.takeDirtyRows()) batch.put(key, value);
+    batch.put(TAIL_KEY, encodeTail({ ...this.#tail, batch: state.batch }));
+    batch.put(STATE_KEY, encodeState(state));
+  }
+}

@@ -1,0 +1,404 @@
+import { appendFileSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BASE64_KEY, type Item, STALE } from '../../src/item.ts';
+import { RowBatch } from '../../src/store/row-batch.ts';
+import { Store, type StoreOptions } from '../../src/store/store.ts';
+import { ttlShift } from '../../src/store/ttl-bucket.ts';
+import { ValueLog } from '../../src/store/value-log.ts';
+import { readImage, writeImage } from '../faults/disk-image.ts';
+import { buildItem, bytesOf } from '../support/build-item.ts';
+import { checkStore } from '../support/check-store.ts';
+import { withTempDirectory } from '../support/temp-directory.ts';
+
+const NOW = 1_700_000_000;
+/** So large that the value goes to the value log. */
+const LARGE = 1000;
+
+afterEach(() => vi.restoreAllMocks());
+
+function open(directory: string, options: Partial<StoreOptions> = {}): Promise<Store> {
+  return Store.open(directory, { blockCacheBytes: 2 ** 20, syncEveryBatch: false, onFailed: () => {}, ...options });
+}
+
+function newItem(store: Store, length: number, change: Partial<Omit<Item, 'value'>> = {}): Item {
+  const expiresAt = change.expiresAt ?? 0;
+  const cas = store.nextCas();
+  return buildItem({ value: bytesOf(length, cas), storedAt: NOW, cas, ttlShift: expiresAt === 0 ? 0 : ttlShift(expiresAt - NOW), ...change });
+}
+
+/** Resolves when clients would be told. */
+function acknowledged(store: Store): Promise<void> {
+  return new Promise((resolve, reject) => store.whenCommitted({ committed: (error) => (error === undefined ? resolve() : reject(error)) }));
+}
+
+/** What a kill -9 leaves: all that was given to the operating system. */
+async function killed(directory: string): Promise<string> {
+  const left = `${directory}-${readdirSync(join(directory, '..')).length}`;
+  writeImage(await readImage(directory), left);
+  return left;
+}
+
+function segmentsOf(directory: string): string[] {
+  return readdirSync(join(directory, 'values')).toSorted();
+}
+
+/** All that is known of items, as a start finds it. */
+async function found(directory: string, keys: readonly string[], options: Partial<StoreOptions> = {}): Promise<Map<string, Item>> {
+  const store = await open(directory, options);
+  const items = new Map<string, Item>();
+  for (const [i, item] of (await store.fetch(keys)).entries()) {
+    if (item !== undefined) items.set(keys[i]!, { ...item, value: await store.readValue(keys[i]!, item) });
+  }
+  await store.close();
+  return items;
+}
+
+describe('an item that was acknowledged before LevelDB had its row', () => {
+  it('is there after a kill with all that is known of it, listed in the index, and counted', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory, { countedPrefixes: ['k'] });
+      store.put('before', undefined, newItem(store, LARGE));
+      for (const prefix of store.counted!.all) store.finishCount(prefix);
+      await store.inLevel();
+      const items = new Map<string, Item>();
+      for (const [key, change] of [
+        ['k1', {}],
+        ['k2', { flags: 77, expiresAt: NOW + 3600 }],
+        ['k3', { bits: BASE64_KEY | STALE, expiresAt: NOW + 30 * 86400 }],
+      ] as const) {
+        items.set(key, store.put(key, undefined, newItem(store, LARGE, change)));
+      }
+      await acknowledged(store);
+      expect(store.deferredItems).toBe(3);
+      const left = await killed(directory);
+      await store.close();
+
+      const again = await found(left, [...items.keys(), 'before'], { countedPrefixes: ['k'] });
+      expect(again.size).toBe(4);
+      for (const [key, item] of items) expect(again.get(key)).toEqual(item);
+      const { state, items: all } = await checkStore(left);
+      expect(all.size).toBe(4);
+      expect(state).toMatchObject({ items: 4, totalItems: 4, indexEntries: 2 });
+      const counted = await open(left, { countedPrefixes: ['k'] });
+      expect(counted.counted!.all[0]).toMatchObject({ isCounted: true, items: 3, bytes: 3 * (2 + LARGE) });
+      await counted.close();
+    }));
+
+  it('takes the place of what it had before, also in the counts of its segment', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      const first = store.put('key', undefined, newItem(store, LARGE, { expiresAt: NOW + 100 }));
+      await store.inLevel();
+      const second = store.put('key', first, newItem(store, LARGE, { expiresAt: NOW + 100 }));
+      await acknowledged(store);
+      const third = store.put('key', second, newItem(store, LARGE + 1, { expiresAt: NOW + 5000 }));
+      await acknowledged(store);
+      const left = await killed(directory);
+      await store.close();
+      expect((await found(left, ['key'])).get('key')).toEqual(third);
+      expect((await checkStore(left)).state).toMatchObject({ items: 1, bytes: 3 + LARGE + 1, indexEntries: 2 });
+    }));
+
+  it('is seen by who reads the store while no server runs, also when it is the first', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      store.put('key', undefined, newItem(store, LARGE));
+      await acknowledged(store);
+      const early = await killed(directory);
+      store.put('other', undefined, newItem(store, LARGE));
+      await acknowledged(store);
+      const late = await killed(directory);
+      await store.close();
+      expect([...(await checkStore(late)).items.keys()].toSorted()).toEqual(['key', 'other']);
+      expect([...(await checkStore(early)).items.keys()]).toEqual(['key']);
+    }));
+
+  it('is not answered from a copy of its record, whose cas unique is the same', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      const item = store.put('key', undefined, newItem(store, LARGE));
+      await store.inLevel();
+      const moved = newItem(store, LARGE);
+      const placed = store.put('moved', undefined, moved);
+      await acknowledged(store);
+      const record = Buffer.from(readFileSync(join(directory, 'values', segmentsOf(directory)[0]!)).subarray(placed.place!.offset, placed.place!.offset + placed.place!.size));
+      const copy = store.copy('moved', placed, record);
+      await store.copies.write([copy]);
+      await store.copies.sync([copy]);
+      expect(store.relocate(copy)).toBeDefined();
+      await acknowledged(store);
+      const left = await killed(directory);
+      await store.close();
+      const again = await found(left, ['key', 'moved']);
+      expect(again.get('key')).toEqual(item);
+      expect(again.get('moved')!.value).toEqual(moved.value);
+      await checkStore(left);
+    }));
+
+  it('is made only once, however often a start is broken off', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      store.put('key 0', undefined, newItem(store, LARGE));
+      await store.inLevel();
+      // More than one batch of rows, and less than what is deferred.
+      const keys = Array.from({ length: 1200 }, (_, i) => `key ${i}`);
+      for (const key of keys.slice(1)) store.put(key, undefined, newItem(store, 257, { expiresAt: NOW + 3600 }));
+      await acknowledged(store);
+      expect(store.deferredItems).toBeGreaterThan(1024);
+      const left = await killed(directory);
+      await store.close();
+      const write: RowBatch['write'] = Reflect.get(RowBatch.prototype, 'write');
+      let batches = 0;
+      vi.spyOn(RowBatch.prototype, 'write').mockImplementation(function broken(this: RowBatch, sync) {
+        return ++batches === 2 ? Promise.reject(new Error('killed')) : write.call(this, sync);
+      });
+      await expect(open(left)).rejects.toThrow('killed');
+      expect((await found(left, keys)).size).toBe(1200);
+      vi.restoreAllMocks();
+      expect((await checkStore(left)).state).toMatchObject({ items: 1200, totalItems: 1200, indexEntries: 1199 });
+    }));
+
+  it('has its segment kept, and those that it emptied until its row is on disk', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory, { segmentBytes: 2048 });
+      const old = store.put('key', undefined, newItem(store, LARGE));
+      store.put('full', undefined, newItem(store, LARGE));
+      await store.inLevel();
+      store.remove('full', (await store.fetch(['full']))[0]!);
+      await store.sync();
+      store.put('key', old, newItem(store, LARGE));
+      await acknowledged(store);
+      const left = await killed(directory);
+      await store.close();
+      const again = await open(left, { segmentBytes: 2048 });
+      expect(segmentsOf(left)).toHaveLength(2);
+      expect(again.emptySegments).toBe(1);
+      await again.sync();
+      expect(segmentsOf(left)).toHaveLength(1);
+      await again.close();
+      await checkStore(left);
+    }));
+});
+
+describe('the end of the value log', () => {
+  it.each([
+    ['a record that is cut off', (path: string, size: number) => truncateSync(path, size - 1)],
+    ['bytes that are no record', (path: string) => appendFileSync(path, Buffer.alloc(100, 0xff))],
+    ['zeros', (path: string) => appendFileSync(path, Buffer.alloc(5000))],
+  ])('may be %s: what is in front of it counts', (what, damage) =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      store.put('key 0', undefined, newItem(store, LARGE));
+      await store.inLevel();
+      for (const key of ['key 1', 'key 2']) {
+        store.put(key, undefined, newItem(store, LARGE));
+        await acknowledged(store);
+      }
+      const left = await killed(directory);
+      await store.close();
+      const path = join(left, 'values', segmentsOf(left)[0]!);
+      damage(path, readFileSync(path).length);
+      const keys = [...(await found(left, ['key 0', 'key 1', 'key 2'])).keys()];
+      expect(keys).toEqual(what.includes('cut off') ? ['key 0', 'key 1'] : ['key 0', 'key 1', 'key 2']);
+      await checkStore(left);
+    }));
+
+  it('is read past places that were not needed', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      store.put('key 0', undefined, newItem(store, LARGE));
+      await store.inLevel();
+      const first = store.put('key 1', undefined, newItem(store, LARGE));
+      const last = store.put('key 1', first, newItem(store, 300_000));
+      const next = store.put('key 1', last, newItem(store, LARGE));
+      store.put('key 2', undefined, newItem(store, LARGE));
+      await acknowledged(store);
+      const left = await killed(directory);
+      await store.close();
+      const again = await found(left, ['key 1', 'key 2']);
+      expect(again.get('key 1')).toEqual(next);
+      expect(again.size).toBe(2);
+    }));
+});
+
+describe('groups behind the rows', () => {
+  it('count behind a batch that was still being written, which had nothing but them', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      store.put('key 0', undefined, newItem(store, LARGE));
+      await store.inLevel();
+      const write: RowBatch['write'] = Reflect.get(RowBatch.prototype, 'write');
+      let goOn: () => void = () => undefined;
+      vi.spyOn(RowBatch.prototype, 'write').mockImplementationOnce(async function late(this: RowBatch, sync) {
+        await new Promise<void>((resolve) => (goOn = resolve));
+        await write.call(this, sync);
+      });
+      // More than is deferred.
+      const keys = Array.from({ length: 1500 }, (_, i) => `key ${i}`);
+      for (const key of keys.slice(1)) store.put(key, undefined, newItem(store, LARGE));
+      await acknowledged(store);
+      const last = store.put('last', undefined, newItem(store, LARGE));
+      await acknowledged(store);
+      store.put('key 1', (await found(await killed(directory), ['key 1'])).get('key 1'), newItem(store, LARGE + 7));
+      await acknowledged(store);
+      expect(store.deferredItems).toBe(1501);
+      const left = await killed(directory);
+      goOn();
+      await store.close();
+      const again = await found(left, [...keys, 'last']);
+      expect(again.size).toBe(1501);
+      expect(again.get('last')).toEqual(last);
+      expect(again.get('key 1')).toMatchObject({ length: LARGE + 7 });
+      await checkStore(left);
+    }));
+
+  it('count up to the first of which a record is missing, though later ones are whole', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      store.put('key 0', undefined, newItem(store, LARGE));
+      store.put('short 0', undefined, newItem(store, LARGE, { expiresAt: NOW + 5 }));
+      await store.inLevel();
+      const [forEver, short] = segmentsOf(directory) as [string, string];
+      store.put('key 1', undefined, newItem(store, LARGE));
+      store.put('short 1', undefined, newItem(store, LARGE, { expiresAt: NOW + 5 }));
+      await acknowledged(store);
+      const whole = readFileSync(join(directory, 'values', forEver)).length;
+      store.put('key 2', undefined, newItem(store, LARGE));
+      store.put('short 2', undefined, newItem(store, LARGE, { expiresAt: NOW + 5 }));
+      await acknowledged(store);
+      store.put('short 3', undefined, newItem(store, LARGE, { expiresAt: NOW + 5 }));
+      await acknowledged(store);
+      const left = await killed(directory);
+      await store.close();
+      expect(readFileSync(join(left, 'values', short)).length).toBeGreaterThan(4 * LARGE);
+      truncateSync(join(left, 'values', forEver), whole);
+      const keys = [0, 1, 2, 3].flatMap((i) => [`key ${i}`, `short ${i}`]);
+      expect([...(await found(left, keys)).keys()]).toEqual(['key 0', 'short 0', 'key 1', 'short 1']);
+      await checkStore(left);
+    }));
+});
+
+describe('a record that does not tell all of its item', () => {
+  it('is acknowledged only when LevelDB has its row, and never makes one', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      store.put('key 0', undefined, newItem(store, LARGE));
+      await store.inLevel();
+      const chosen = store.put('chosen', undefined, newItem(store, LARGE, { chosenCas: 4711 }));
+      await acknowledged(store);
+      expect(store.deferredItems).toBe(0);
+      const left = await killed(directory);
+      expect((await found(left, ['chosen'])).get('chosen')).toEqual(chosen);
+      // Its record is written, and then there is no time for its row.
+      let killedAt: string | undefined;
+      vi.spyOn(RowBatch.prototype, 'write').mockImplementationOnce(async () => {
+        killedAt = await killed(directory);
+        throw new Error('killed');
+      });
+      store.put('lost', undefined, newItem(store, LARGE, { chosenCas: 4712 }));
+      await expect(acknowledged(store)).rejects.toThrow('killed');
+      await store.close();
+      expect([...(await found(killedAt!, ['chosen', 'lost'])).keys()]).toEqual(['chosen']);
+    }));
+});
+
+describe('a store that could not write and was opened anew', () => {
+  it('has what was acknowledged, and not what was refused although its record was written', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const store = await open(directory);
+      store.put('key 0', undefined, newItem(store, LARGE));
+      await store.inLevel();
+      const kept = store.put('kept', undefined, newItem(store, LARGE));
+      await acknowledged(store);
+      const write: ValueLog['write'] = Reflect.get(ValueLog.prototype, 'write');
+      vi.spyOn(ValueLog.prototype, 'write').mockImplementationOnce(async function denied(this: ValueLog, records) {
+        await write.call(this, records);
+        throw new Error('EIO');
+      });
+      store.put('refused', undefined, newItem(store, LARGE));
+      await expect(acknowledged(store)).rejects.toThrow('EIO');
+      expect(store.pending('kept')).toEqual(kept);
+      expect(store.pending('refused')).toBeUndefined();
+      await store.reopen();
+      expect(store.pending('kept')).toBeUndefined();
+      const [again, refused] = await store.fetch(['kept', 'refused']);
+      expect(await store.readValue('kept', again!)).toEqual(kept.value);
+      expect(refused).toBeUndefined();
+      expect(store.state.items).toBe(2);
+      await store.close();
+      expect((await checkStore(directory)).items.size).toBe(2);
+    }));
+});
+
+describe('whatever is done to a store', () => {
+  const key = fc.integer({ min: 0, max: 5 }).map((i) => `key ${i}`);
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ what: fc.constant('put' as const), key, length: fc.constantFrom(10, 300, 1000, 20_000), ttl: fc.constantFrom(0, 10, 3600) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant('touch' as const), key, ttl: fc.constantFrom(0, 100) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant('remove' as const), key }) },
+    { weight: 2, arbitrary: fc.record({ what: fc.constant('acknowledged' as const) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant('sync' as const) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant('restart' as const) }) },
+  );
+
+  it('all that was acknowledged is there after a kill, and everything agrees', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), (steps) =>
+        withTempDirectory(async (parent) => {
+          let directory = join(parent, 'store');
+          let store = await open(directory, { segmentBytes: 16 * 1024 });
+          const items = new Map<string, Item>();
+          const kill = async (): Promise<void> => {
+            await acknowledged(store);
+            const left = await killed(directory);
+            await store.close();
+            directory = left;
+          };
+          const expectAll = async (): Promise<void> => {
+            const again = await found(directory, ['key 0', 'key 1', 'key 2', 'key 3', 'key 4', 'key 5'], { segmentBytes: 16 * 1024 });
+            expect([...again.keys()].toSorted()).toEqual([...items.keys()].toSorted());
+            for (const [name, { cas, expiresAt, value }] of items) expect(again.get(name)).toMatchObject({ cas, expiresAt, value });
+          };
+          for (const each of steps) {
+            const old = 'key' in each ? items.get(each.key) : undefined;
+            if (each.what === 'put') {
+              const item = newItem(store, each.length, { expiresAt: each.ttl === 0 ? 0 : NOW + each.ttl });
+              items.set(each.key, { ...store.put(each.key, old, item), value: item.value });
+            } else if (each.what === 'touch' && old !== undefined) {
+              const touched = { ...old, expiresAt: each.ttl === 0 ? 0 : NOW + each.ttl, ttlShift: each.ttl === 0 ? 0 : ttlShift(each.ttl) };
+              items.set(each.key, { ...store.restate(each.key, old, touched), value: old.value });
+            } else if (each.what === 'remove' && old !== undefined) {
+              store.remove(each.key, old);
+              items.delete(each.key);
+            } else if (each.what === 'acknowledged') {
+              await acknowledged(store);
+            } else if (each.what === 'sync') {
+              await store.sync();
+            } else if (each.what === 'restart') {
+              await kill();
+              store = await open(directory, { segmentBytes: 16 * 1024 });
+            }
+          }
+          await kill();
+          await checkStore(directory);
+          await expectAll();
+        }),
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
