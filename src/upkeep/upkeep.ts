@@ -117,6 +117,7 @@ export class Upkeep {
     this.#collector = new ValueCollector(cache.residency, store, {
       busyMs,
       isDeleting: () => this.#prefixes.running || this.#flush.running,
+      diskLimit: options.evictor?.budget.limit,
       isTight: () => options.evictor !== undefined && options.evictor.used > TIGHT_SHARE * options.evictor.budget.begin,
     });
     const evictors = options.evicts === false ? [] : [options.evictor, options.quotas?.evictor].filter((each) => each !== undefined);

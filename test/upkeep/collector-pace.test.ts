@@ -16,6 +16,7 @@ async function filled(open: OpenCache): Promise<{ collector: ValueCollector; urg
   const collector: ValueCollector = new ValueCollector(open.residency, open.store, {
     busyMs: () => 0,
     isTight: () => false,
+    diskLimit: 0,
     rest: () => Promise.resolve(void urgencies.push(collector.urgency())),
   });
   for (let i = 0; i < ITEMS; i++) await open.set(`k${i}`, bytesOf(1000, i));
@@ -44,7 +45,7 @@ describe('the pace of ValueCollector', () => {
   it('rewrites what is half dead once a delete is over, and not before', async () => {
     const open = await OpenCache.open(tempDirectory(), 0, undefined, SEGMENT_BYTES);
     let isDeleting = true;
-    const collector = new ValueCollector(open.residency, open.store, { isTight: () => false, isDeleting: () => isDeleting });
+    const collector = new ValueCollector(open.residency, open.store, { isTight: () => false, diskLimit: 0, isDeleting: () => isDeleting });
     for (let i = 0; i < ITEMS; i++) await open.set(`k${i}`, bytesOf(1000, i));
     for (let i = 0; i < ITEMS; i++) if (i % 3 !== 0) await open.delete(`k${i}`);
     await open.store.sync();

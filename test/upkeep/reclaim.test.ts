@@ -183,7 +183,7 @@ describe('ValueCollector', () => {
     const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
     // 60 % of the first segment is dead, 40 % of all.
     await fillAndDelete(open, 200, (i) => (i < 64 ? i % 5 < 3 : i % 3 === 0));
-    const candidate = (isTight: boolean): number | undefined => new ValueCollector(open.residency, open.store, { isTight: () => isTight }).candidate(open.clock.now());
+    const candidate = (isTight: boolean): number | undefined => new ValueCollector(open.residency, open.store, { isTight: () => isTight, diskLimit: 0 }).candidate(open.clock.now());
     expect(candidate(false)).toBeUndefined();
     expect(candidate(true)).toBeDefined();
     await fillAndDelete(open, 200, (i) => i % 3 === 1);
@@ -192,10 +192,44 @@ describe('ValueCollector', () => {
     await open.close();
   });
 
+  it('leaves a small store alone while it is busy, until as much is dead as a larger one may have', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
+    let isTight = false;
+    // Up to a MiB is small.
+    const collector = new ValueCollector(open.residency, open.store, { isTight: () => isTight, diskLimit: 8 * 2 ** 20 });
+    const candidate = (): number | undefined => collector.candidate(open.clock.now());
+    const clock = vi.spyOn(performance, 'now');
+    clock.mockReturnValue(1000);
+    await fillAndDelete(open, 500, (i) => i % 10 !== 0);
+    expect(open.store.deadValueBytes).toBeGreaterThan(5 * open.store.liveValueBytes);
+    expect(candidate()).toBeUndefined();
+    isTight = true;
+    expect(candidate()).toBeDefined();
+    isTight = false;
+    await fillAndDelete(open, 600, (i) => i % 10 !== 1);
+    expect(open.store.deadValueBytes).toBeGreaterThan(0.85 * 2 ** 20);
+    expect(candidate()).toBeDefined();
+    clock.mockRestore();
+    await open.close();
+  });
+
+  it('gives back what is dead of a small store once nothing more dies', async () => {
+    const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
+    await fillAndDelete(open, 200, (i) => i % 2 === 0);
+    const collector = new ValueCollector(open.residency, open.store, { isTight: () => false });
+    const clock = vi.spyOn(performance, 'now');
+    clock.mockReturnValue(1000);
+    expect(collector.candidate(open.clock.now())).toBeUndefined();
+    clock.mockReturnValue(31_001);
+    expect(collector.candidate(open.clock.now())).toBeDefined();
+    clock.mockRestore();
+    await open.close();
+  });
+
   it('does not take overwrites for rest, though as much is alive as before', async () => {
     const open = await OpenCache.open(tempDirectory(), 0, undefined, SMALL_SEGMENT);
     await fillAndDelete(open, 200, (i) => i % 4 === 0);
-    const collector = new ValueCollector(open.residency, open.store, { isTight: () => false });
+    const collector = new ValueCollector(open.residency, open.store, { isTight: () => false, diskLimit: 0 });
     const clock = vi.spyOn(performance, 'now');
     clock.mockReturnValue(1000);
     expect(collector.candidate(open.clock.now())).toBeUndefined();
