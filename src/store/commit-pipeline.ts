@@ -173,11 +173,14 @@ export class CommitPipeline {
   resume(): void {
     const failure = this.#failure;
     this.#failure = undefined;
-    // Their rows were made from their records when LevelDB was opened.
+    const unwritten = [this.#deferred, this.#sealed?.rows];
     this.#deferred = this.#writer.newRows();
     this.#sealed = undefined;
+    if (failure === undefined) return;
+    // Rows were made from records when LevelDB was opened, but not of moves: the items are where they were before.
+    for (const rows of unwritten) if (rows !== undefined) this.#onLost(rows.entries, failure);
     // It is counted in what was replaced.
-    if (failure !== undefined) this.#dropStaged(failure);
+    this.#dropStaged(failure);
   }
 
   async #commit(): Promise<void> {

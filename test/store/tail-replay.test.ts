@@ -342,6 +342,32 @@ describe('a store that could not write and was opened anew', () => {
       await store.close();
       expect((await checkStore(directory)).items.size).toBe(2);
     }));
+
+  it('tells of items that were moved a moment before: they are where they were', () =>
+    withTempDirectory(async (directory) => {
+      const forgotten: string[] = [];
+      const store = await open(directory, { onFailed: (keys) => void forgotten.push(...keys) });
+      const placed = store.put('moved', undefined, newItem(store, LARGE));
+      await store.sync();
+      const record = readFileSync(join(directory, 'values', segmentsOf(directory)[0]!)).subarray(placed.place!.offset, placed.place!.offset + placed.place!.size);
+      const copy = store.copy('moved', placed, Buffer.from(record));
+      await store.copies.write([copy]);
+      await store.copies.sync([copy]);
+      const moved = store.relocate(copy);
+      await acknowledged(store);
+      expect(store.pending('moved')).toEqual(moved);
+      vi.spyOn(ValueLog.prototype, 'write').mockRejectedValueOnce(new Error('EIO'));
+      store.put('refused', undefined, newItem(store, LARGE));
+      await expect(acknowledged(store)).rejects.toThrow('EIO');
+      expect(forgotten).toEqual(['refused']);
+      await store.reopen();
+      expect(forgotten).toEqual(['refused', 'moved']);
+      const [again] = await store.fetch(['moved']);
+      expect(again!.place).toEqual(placed.place);
+      expect(await store.readValue('moved', again!)).toEqual(placed.value);
+      await store.close();
+      await checkStore(directory);
+    }));
 });
 
 describe('whatever is done to a store', () => {
