@@ -8,8 +8,8 @@ import { COPIED_VALUE_BYTES } from './tuning.ts';
 
 /**
  * Rows of one or more groups on their way to LevelDB. A group of which records tell all is committed before its rows are
- * there, and these wait for those of others: a batch of a thousand rows costs half as much for each as one of thirty
- * (docs/storage-format.md).
+ * there, and these wait for those of others: rows in large batches cost less each, and nobody waits for them. A set of 1 KB by one
+ * client costs 97 us of CPU with this, and 158 without (docs/architecture.md).
  */
 export class DeferredRows {
   /** Newest state by key (latin1) of what is committed, large values left out; null = deleted. */

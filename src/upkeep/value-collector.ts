@@ -44,8 +44,8 @@ const MOST_TIME = 1;
 const ALL_TIME = 1.1;
 /**
  * Bytes that a store counts as having alive, at least: that a small one takes three times as much is no matter, and the more may be
- * dead, the less is copied. With 110 MB alive half a value was moved for each that was stored, and now one in twenty: a set of 1 KB
- * costs 23 instead of 30 us.
+ * dead, the less is copied. With 110 MB alive half a value was moved for each that was stored, and now one in sixteen
+ * (docs/architecture.md).
  */
 const LIVE_MIN: number = 256 * 2 ** 20;
 /** The same as a share of `--disk-limit`: what is dead takes no room from what is alive. */
