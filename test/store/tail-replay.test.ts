@@ -250,16 +250,14 @@ describe('groups behind the rows', () => {
       await acknowledged(store);
       const last = store.put('last', undefined, newItem(store, LARGE));
       await acknowledged(store);
-      store.put('key 1', (await found(await killed(directory), ['key 1'])).get('key 1'), newItem(store, LARGE + 7));
-      await acknowledged(store);
-      expect(store.deferredItems).toBe(1501);
+      expect(store.deferredItems).toBe(1500);
+      // What comes later than its rows are due waits for the batch.
       const left = await killed(directory);
       goOn();
       await store.close();
       const again = await found(left, [...keys, 'last']);
       expect(again.size).toBe(1501);
       expect(again.get('last')).toEqual(last);
-      expect(again.get('key 1')).toMatchObject({ length: LARGE + 7 });
       await checkStore(left);
     }));
 
