@@ -29,19 +29,19 @@ export interface ReplayedContents {
 /**
  * Makes the rows of items that were committed by their records alone: those of the groups that lie in the value log behind what the
  * rows tell of it, one group after the other, up to the first that is not whole. So the store is as of one moment, also when power
- * was lost. Can be broken off at any point, and begun again. Returns how many rows it made.
+ * was lost. Can be broken off at any point, and begun again.
  *
  * @param upTo the highest cas unique that counts
  * @param damaged told when it cannot be known what is behind the rows
  */
-export async function replayTail(db: Level, contents: ReplayedContents, upTo: number, damaged: (where: string) => void): Promise<number> {
+export async function replayTail(db: Level, contents: ReplayedContents, upTo: number, damaged: (where: string) => void): Promise<void> {
   const { state, values } = contents;
   const row = await db.get(TAIL_KEY);
-  if (row === undefined) return 0;
+  if (row === undefined) return;
   const tail = decodeTail(row);
   if (tail === undefined) damaged('the row that tells where the value log goes on');
   // A version that does not know the row wrote more, and all of its records that count have rows.
-  if (tail?.batch !== state.batch) return 0;
+  if (tail?.batch !== state.batch) return;
   const { cas, nextSegment } = state;
   const behind = new Map<number, number>();
   for (const id of values.ids().toSorted((a, b) => a - b)) {
@@ -59,7 +59,6 @@ export async function replayTail(db: Level, contents: ReplayedContents, upTo: nu
     }
   }
   await replay.finish();
-  return replay.rows;
 }
 
 /** Up to which cas unique all is committed behind a batch: that of the last group before which, and of which, nothing is missing. */
@@ -135,7 +134,7 @@ class Replay {
   /** Newest found of each key. */
   #found = new Map<string, Item>();
   #cas: number;
-  rows = 0;
+  #hasRows = false;
 
   constructor(db: Level, contents: ReplayedContents, tail: LogTail) {
     this.#db = db;
@@ -156,7 +155,7 @@ class Replay {
   /** Writes what is left. What was found is not looked for again. */
   async finish(): Promise<void> {
     await this.#write();
-    if (this.rows === 0) return;
+    if (!this.#hasRows) return;
     const { state, values, quotas } = this.#contents;
     state.cas = this.#cas;
     state.nextSegment = values.next;
@@ -184,7 +183,7 @@ class Replay {
       writeItemRow(value, 0, item);
       batch.put(itemKey(key), value);
       this.#count(key, old, item, hints);
-      this.rows++;
+      this.#hasRows = true;
     }
     if (batch.bytes === 0) return;
     this.#putCounters(batch, hints);
