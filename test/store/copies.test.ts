@@ -4,12 +4,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Item } from '../../src/item.ts';
 import { RECORD_HEAD_BYTES } from '../../src/store/item-row.ts';
 import { RowBatch } from '../../src/store/row-batch.ts';
-import { Store } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { segmentName, ValueLog } from '../../src/store/value-log.ts';
 import { writeRecord } from '../../src/store/value-record.ts';
 import { recordsOf } from '../../src/upkeep/segment-walk.ts';
 import { buildItem, bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
+import { openStore } from '../support/open-store.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 
 const LENGTH = 1000;
@@ -18,7 +19,7 @@ const FAR = 4_000_000_000;
 afterEach(() => vi.restoreAllMocks());
 
 function open(directory: string): Promise<Store> {
-  return Store.open(directory, { blockCacheBytes: 2 ** 20, syncEveryBatch: false, onFailed: () => {}, segmentBytes: 4 * LENGTH });
+  return openStore(directory, { segmentBytes: 4 * LENGTH });
 }
 
 function put(store: Store, key: string, old?: Item): Item {

@@ -5,19 +5,16 @@ import { describe, expect, it } from 'vitest';
 import { joinInSteps, nextStep, STEP_BYTES } from '../../src/steps.ts';
 import { crc32InSteps } from '../../src/store/crc32-steps.ts';
 import { RECORD_HEAD_BYTES } from '../../src/store/item-row.ts';
-import { Store, type StoreOptions } from '../../src/store/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { checkedValueOf, sumInSteps, valueOfRecord, writeRecord, writeUnsummed } from '../../src/store/value-record.ts';
 import { buildItem, bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { openStore } from '../support/open-store.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 
 const LARGE = 2 * STEP_BYTES + 12_345;
 const MAGIC_BYTES = 16;
-
-function open(directory: string, options: Partial<StoreOptions> = {}): Promise<Store> {
-  return Store.open(directory, { blockCacheBytes: 2 ** 20, syncEveryBatch: false, onFailed: () => {}, ...options });
-}
 
 async function valueIn(store: Store, key: string): Promise<Buffer | undefined> {
   const item = store.pending(key) ?? (await store.fetch([key]))[0];
@@ -92,7 +89,7 @@ describe('Store with large values', () => {
   it('shows one before, while and after it is committed, and after a start', async () => {
     const directory = tempDirectory();
     const value = bytesOf(LARGE, 3);
-    const store = await open(directory);
+    const store = await openStore(directory);
     store.put('k', undefined, buildItem({ value, cas: store.nextCas() }));
     expect((await valueIn(store, 'k'))?.equals(value)).toBe(true);
     const committed = store.inLevel();
@@ -103,7 +100,7 @@ describe('Store with large values', () => {
     expect((await valueIn(store, 'k'))?.equals(value)).toBe(true);
     await store.close();
     await checkStore(directory);
-    const again = await open(directory);
+    const again = await openStore(directory);
     expect((await valueIn(again, 'k'))?.equals(value)).toBe(true);
     await again.close();
   });
@@ -111,7 +108,7 @@ describe('Store with large values', () => {
   it('takes one in two pieces, and writes it as one', async () => {
     const directory = tempDirectory();
     const value = bytesOf(LARGE, 4);
-    const store = await open(directory);
+    const store = await openStore(directory);
     const old = store.put('k', undefined, buildItem({ value: bytesOf(100, 1), cas: store.nextCas() }));
     const item = { ...buildItem({ value, cas: store.nextCas() }), value: undefined };
     const stored = store.putJoined('k', old, item, [value.subarray(0, 1000), value.subarray(1000)]);
@@ -127,7 +124,7 @@ describe('Store with large values', () => {
   it('writes the one that replaces another in the same group, or after it', async () => {
     const directory = tempDirectory();
     const [first, second, third] = [bytesOf(LARGE, 5), bytesOf(LARGE, 6), bytesOf(LARGE, 7)];
-    const store = await open(directory);
+    const store = await openStore(directory);
     let item = store.put('k', undefined, buildItem({ value: first, cas: store.nextCas() }));
     item = store.put('k', item, buildItem({ value: second, cas: store.nextCas() }));
     const committed = store.inLevel();
@@ -142,12 +139,12 @@ describe('Store with large values', () => {
 
   it('takes a damaged one for gone, and counts it', async () => {
     const directory = tempDirectory();
-    const store = await open(directory);
+    const store = await openStore(directory);
     store.put('k', undefined, buildItem({ value: bytesOf(LARGE, 8), cas: store.nextCas() }));
     await store.close();
     flipByte(join(directory, 'values/000001.values'), MAGIC_BYTES + RECORD_HEAD_BYTES + 1 + STEP_BYTES + 100);
     const damaged: string[] = [];
-    const again = await open(directory, { onDamaged: (where) => damaged.push(where) });
+    const again = await openStore(directory, { onDamaged: (where) => damaged.push(where) });
     expect(await valueIn(again, 'k')).toBeUndefined();
     expect(damaged).toEqual([`value segment 1, offset ${MAGIC_BYTES}`]);
     expect(again.commits.damaged).toBe(1);
@@ -156,7 +153,7 @@ describe('Store with large values', () => {
 
   it('keeps one in memory alone without a copy when nothing else shares its memory', async () => {
     const clock = new ManualClock();
-    const store = await open(tempDirectory(), { ephemeral: { seconds: 60, limitBytes: 2 ** 26, clock } });
+    const store = await openStore(tempDirectory(), { ephemeral: { seconds: 60, limitBytes: 2 ** 26, clock } });
     const own = Buffer.allocUnsafeSlow(LARGE + 2).subarray(0, LARGE);
     const shared = Buffer.allocUnsafeSlow(2 * LARGE).subarray(0, LARGE);
     const expiring = { expiresAt: clock.now() + 10, storedAt: clock.now() };

@@ -9,29 +9,16 @@ import { TugelaError } from '../../src/errors.ts';
 import type { Item, Place } from '../../src/item.ts';
 import { RECORD_HEAD_BYTES } from '../../src/store/item-row.ts';
 import { RowBatch } from '../../src/store/row-batch.ts';
-import { type Copy, Store, type StoreOptions } from '../../src/store/store.ts';
+import { type Copy, Store } from '../../src/store/store.ts';
 import { ttlShift } from '../../src/store/ttl-bucket.ts';
 import { INLINE_MAX } from '../../src/store/tuning.ts';
 import { writeRecord } from '../../src/store/value-record.ts';
 import { SEGMENT_BYTES, ValueLog } from '../../src/store/value-log.ts';
-import { buildItem, bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
+import { newItem, NOW, openStore } from '../support/open-store.ts';
 import { tempDirectory, withTempDirectory } from '../support/temp-directory.ts';
 
-const NOW = 1_700_000_000;
-
 afterEach(() => vi.restoreAllMocks());
-
-function open(directory: string, options: Partial<StoreOptions> = {}): Promise<Store> {
-  return Store.open(directory, { blockCacheBytes: 2 ** 20, syncEveryBatch: false, onFailed: () => {}, ...options });
-}
-
-/** An item as the cache would store it now. */
-function newItem(store: Store, length: number, change: Partial<Omit<Item, 'value'>> = {}): Item {
-  const expiresAt = change.expiresAt ?? 0;
-  const cas = store.nextCas();
-  return buildItem({ value: bytesOf(length, cas), storedAt: NOW, cas, ttlShift: expiresAt === 0 ? 0 : ttlShift(expiresAt - NOW), ...change });
-}
 
 async function load(store: Store, key: string): Promise<Item | undefined> {
   const [item] = await store.fetch([key]);
@@ -62,13 +49,13 @@ function snapshot(directory: string): Record<string, string> {
 describe('Store', () => {
   it.each([0, 1, INLINE_MAX, INLINE_MAX + 1, 20_000])('keeps an item of %i bytes with flags, expiry and cas when opened anew', async (length) => {
     const directory = tempDirectory();
-    let store = await open(directory);
+    let store = await openStore(directory);
     const item = newItem(store, length, { flags: 0xfedcba98, expiresAt: NOW + 1000 });
     const stored = store.put('key', undefined, item);
     await store.inLevel();
     expect(await load(store, 'key')).toEqual(stored);
     await store.close();
-    store = await open(directory);
+    store = await openStore(directory);
     expect(await load(store, 'key')).toEqual({ ...item, place: stored.place });
     await store.close();
     await checkStore(directory);
@@ -76,17 +63,17 @@ describe('Store', () => {
 
   it('gives out higher cas uniques after each opening, even when the last ones were never committed', async () => {
     const directory = tempDirectory();
-    let store = await open(directory);
+    let store = await openStore(directory);
     store.put('key', undefined, newItem(store, 1));
     await store.close();
     const before = store.nextCas();
-    store = await open(directory);
+    store = await openStore(directory);
     expect(store.nextCas()).toBeGreaterThan(before);
     await store.close();
   });
 
   it('shows what is staged, and what is committed once it is', async () => {
-    const store = await open(tempDirectory());
+    const store = await openStore(tempDirectory());
     const stored = store.put('key', undefined, newItem(store, 10));
     expect(store.pending('key')).toEqual(stored);
     await store.inLevel();
@@ -100,14 +87,14 @@ describe('Store', () => {
   });
 
   it('reads a large value while it is staged', async () => {
-    const store = await open(tempDirectory());
+    const store = await openStore(tempDirectory());
     const stored = store.put('key', undefined, newItem(store, 5000));
     expect(await store.readValue('key', { ...stored, value: undefined })).toEqual(stored.value);
     await store.close();
   });
 
   it('commits all that is staged in one turn as one batch', async () => {
-    const store = await open(tempDirectory());
+    const store = await openStore(tempDirectory());
     for (let i = 0; i < 50; i++) store.put(`key ${i}`, undefined, newItem(store, 10));
     await store.inLevel();
     expect(store.commits).toMatchObject({ batches: 1, mutations: 50 });
@@ -115,13 +102,13 @@ describe('Store', () => {
   });
 
   it('tells a waiter soon when nothing is staged', async () => {
-    const store = await open(tempDirectory());
+    const store = await openStore(tempDirectory());
     await store.inLevel();
     await store.close();
   });
 
   it('finds items by prefix, in key order, from any key on', async () => {
-    const store = await open(tempDirectory());
+    const store = await openStore(tempDirectory());
     for (const key of ['a', 'b1', 'b2', 'b3', 'b\u00ff', 'c']) store.put(key, undefined, newItem(store, 1));
     await store.inLevel();
     const keys = async (prefix: string, after: string | undefined, limit: number): Promise<string[]> =>
@@ -135,7 +122,7 @@ describe('Store', () => {
 
   it('goes on past damaged items when it scans', async () => {
     const directory = tempDirectory();
-    let store = await open(directory);
+    let store = await openStore(directory);
     for (let i = 0; i < 6; i++) store.put(`key ${i}`, undefined, newItem(store, 10));
     await store.close();
     const { ClassicLevel } = await import('classic-level');
@@ -144,7 +131,7 @@ describe('Store', () => {
     row![3]! ^= 1;
     await db.put('ikey 1', row!);
     await db.close();
-    store = await open(directory);
+    store = await openStore(directory);
     const { found, next } = await store.scan('', undefined, 3);
     expect(found.map(({ key }) => key)).toEqual(['key 0', 'key 2']);
     expect(next).toBe('key 2');
@@ -154,7 +141,7 @@ describe('Store', () => {
 
   it('gives no value for a record that was damaged or cut off', async () => {
     const directory = tempDirectory();
-    const store = await open(directory);
+    const store = await openStore(directory);
     const stored = store.put('key', undefined, newItem(store, 5000));
     await store.inLevel();
     const path = join(directory, 'values', valueFiles(directory)[0]!);
@@ -174,7 +161,7 @@ describe('Store', () => {
 
     it('are removed when their last value is gone, but only after a sync', async () => {
       const directory = tempDirectory();
-      const store = await open(directory);
+      const store = await openStore(directory);
       const items = [0, 1, 2, 3].map((n) => store.put(`key ${n}`, undefined, newItem(store, HUGE)));
       await store.inLevel();
       expect(valueFiles(directory)).toHaveLength(2);
@@ -189,7 +176,7 @@ describe('Store', () => {
 
     it('are removed too when they were empty before they were full', async () => {
       const directory = tempDirectory();
-      const store = await open(directory);
+      const store = await openStore(directory);
       for (let i = 0; i < 8; i++) {
         const item = store.put('key', undefined, newItem(store, HUGE));
         await store.inLevel();
@@ -205,21 +192,21 @@ describe('Store', () => {
 
     it('that nothing refers to are removed at the next opening', async () => {
       const directory = tempDirectory();
-      let store = await open(directory);
+      let store = await openStore(directory);
       const stored = store.put('key', undefined, newItem(store, 5000));
       await store.inLevel();
       store.remove('key', stored);
       await store.close();
       expect(valueFiles(directory)).toHaveLength(1);
       writeFileSync(join(directory, 'values', '000999.values'), 'left over from a crash');
-      store = await open(directory);
+      store = await openStore(directory);
       expect(valueFiles(directory)).toEqual([]);
       await store.close();
     });
 
     it('can be read from front to back when values were replaced before they were written', async () => {
       const directory = tempDirectory();
-      const store = await open(directory);
+      const store = await openStore(directory);
       const first = store.put('a', undefined, newItem(store, 5000));
       store.put('a', first, newItem(store, 6000));
       const gone = store.put('b', undefined, newItem(store, 7000));
@@ -261,7 +248,7 @@ describe('Store', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 60 }), async (steps) => {
         await withTempDirectory(async (directory) => {
-          let store = await open(directory);
+          let store = await openStore(directory);
           const model = new Map<string, Item>();
           const copies = new Map<string, { readonly copy: Copy; readonly place: Place }>();
           const expiry = (expiresIn: number): Partial<Item> => ({
@@ -317,7 +304,7 @@ describe('Store', () => {
                 await store.close();
                 await checkStore(directory);
                 copies.clear();
-                store = await open(directory);
+                store = await openStore(directory);
                 break;
             }
             const state = store.state;
@@ -347,7 +334,7 @@ describe('Store', () => {
 
 describe('Store index', () => {
   it('lists an item until its row is dropped', async () => {
-    const store = await open(tempDirectory());
+    const store = await openStore(tempDirectory());
     store.put('key', undefined, newItem(store, 1, { expiresAt: NOW + 10 }));
     await store.inLevel();
     expect((await store.dueRows(NOW + 9, 100)).rows).toEqual([]);
@@ -362,7 +349,7 @@ describe('Store index', () => {
   });
 
   it('shows rows in portions that go on where the last ended', async () => {
-    const store = await open(tempDirectory());
+    const store = await openStore(tempDirectory());
     for (let i = 0; i < 10; i++) store.put(`key ${i}`, undefined, newItem(store, 1, { expiresAt: NOW + 1 + i }));
     await store.inLevel();
     const deadlines: number[] = [];
@@ -378,7 +365,7 @@ describe('Store index', () => {
   });
 
   it('still shows an item that is stored with an earlier expiry than all that was swept', async () => {
-    const store = await open(tempDirectory());
+    const store = await openStore(tempDirectory());
     expect((await store.dueRows(NOW + 1000, 10)).rows).toEqual([]);
     store.put('key', undefined, newItem(store, 1, { expiresAt: NOW + 5 }));
     const staged = store.dueRows(NOW + 1000, 10);
@@ -407,7 +394,7 @@ describe('Store.open', () => {
     const directory = tempDirectory();
     writeFileSync(join(directory, 'thesis.txt'), 'years of work');
     const before = snapshot(directory);
-    const error = await refusal(open(directory));
+    const error = await refusal(openStore(directory));
     expect(error.code).toBe('TUGELA_STORE_FOREIGN');
     expect(error.message).toContain(`Cannot open store at ${directory}: it is not empty and not a tugela-ts store`);
     expect(snapshot(directory)).toEqual(before);
@@ -420,16 +407,16 @@ describe('Store.open', () => {
     await db.put('key', 'value');
     await db.close();
     const before = snapshot(directory);
-    expect((await refusal(open(directory))).code).toBe('TUGELA_STORE_FOREIGN');
+    expect((await refusal(openStore(directory))).code).toBe('TUGELA_STORE_FOREIGN');
     expect(snapshot(directory)).toEqual(before);
   });
 
   it('refuses a store of a newer format, and leaves it untouched', async () => {
     const directory = tempDirectory();
-    await (await open(directory)).close();
+    await (await openStore(directory)).close();
     writeFileSync(join(directory, 'TUGELA'), 'tugela-ts store\nformat 2\n');
     const before = snapshot(directory);
-    const error = await refusal(open(directory));
+    const error = await refusal(openStore(directory));
     expect(error.code).toBe('TUGELA_STORE_FORMAT');
     expect(error.message).toBe(`Cannot open store at ${directory}: it has format 2, this version knows up to 1; use the newer tugela-ts`);
     expect(snapshot(directory)).toEqual(before);
@@ -438,34 +425,34 @@ describe('Store.open', () => {
   it('refuses a format file that it cannot read as its own', async () => {
     const directory = tempDirectory();
     writeFileSync(join(directory, 'TUGELA'), 'a river in KwaZulu-Natal');
-    expect((await refusal(open(directory))).code).toBe('TUGELA_STORE_FOREIGN');
+    expect((await refusal(openStore(directory))).code).toBe('TUGELA_STORE_FOREIGN');
   });
 
   it('names the directory when its format file is not even a file', async () => {
     const directory = tempDirectory();
     mkdirSync(join(directory, 'TUGELA'));
-    expect((await refusal(open(directory))).message).toContain(`Cannot open store at ${directory}: `);
+    expect((await refusal(openStore(directory))).message).toContain(`Cannot open store at ${directory}: `);
   });
 
   it('makes a store in a directory in which making one was interrupted', async () => {
     const directory = tempDirectory();
     writeFileSync(join(directory, 'TUGELA.new'), 'tug');
-    await (await open(directory)).close();
+    await (await openStore(directory)).close();
     await checkStore(directory);
   });
 
   it('makes no store where one must exist', async () => {
     const directory = tempDirectory();
-    expect((await refusal(open(directory, { mustExist: true }))).code).toBe('TUGELA_STORE_FOREIGN');
+    expect((await refusal(openStore(directory, { mustExist: true }))).code).toBe('TUGELA_STORE_FOREIGN');
     expect(readdirSync(directory)).toEqual([]);
     const missing = join(directory, 'missing');
-    expect((await refusal(open(missing, { mustExist: true }))).code).toBe('TUGELA_STORE_FAILED');
+    expect((await refusal(openStore(missing, { mustExist: true }))).code).toBe('TUGELA_STORE_FAILED');
     expect(existsSync(missing)).toBe(false);
   });
 
   it('names the process that holds the directory', async () => {
     const directory = tempDirectory();
-    await (await open(directory)).close();
+    await (await openStore(directory)).close();
     const program = `
       import { ClassicLevel } from 'classic-level';
       const db = new ClassicLevel(${JSON.stringify(directory)});
@@ -476,7 +463,7 @@ describe('Store.open', () => {
     try {
       await once(child.stdout, 'data');
       writeFileSync(join(directory, 'OWNER'), `${child.pid}\n`);
-      const error = await refusal(open(directory));
+      const error = await refusal(openStore(directory));
       expect(error.code).toBe('TUGELA_STORE_LOCKED');
       expect(error.message).toBe(`Cannot open store at ${directory}: process ${child.pid} holds it`);
       expect(readFileSync(join(directory, 'OWNER'), 'utf8')).toBe(`${child.pid}\n`);
@@ -488,7 +475,7 @@ describe('Store.open', () => {
 
   it('leaves its pid for others while it is open', async () => {
     const directory = tempDirectory();
-    const store = await open(directory);
+    const store = await openStore(directory);
     expect(readFileSync(join(directory, 'OWNER'), 'utf8')).toBe(`${process.pid}\n`);
     await store.close();
   });
@@ -520,7 +507,7 @@ describe('Store after a failed batch', () => {
   ])('of %s tells all waiters, forgets its keys, refuses writes, and serves the committed state when opened anew', async (_what, breakIt) => {
     const directory = tempDirectory();
     const failed: string[] = [];
-    const store = await open(directory, { onFailed: (keys) => failed.push(...keys) });
+    const store = await openStore(directory, { onFailed: (keys) => failed.push(...keys) });
     const small = store.put('small', undefined, newItem(store, 10, { expiresAt: NOW + 100 }));
     const large = store.put('large', undefined, newItem(store, 5000));
     await store.inLevel();
@@ -564,7 +551,7 @@ describe('Store after a failed batch', () => {
 
   it('does not count mutations that arrive while it is opened anew', async () => {
     const directory = tempDirectory();
-    const store = await open(directory);
+    const store = await openStore(directory);
     vi.spyOn(RowBatch.prototype, 'write').mockRejectedValueOnce(new Error('disk full'));
     store.put('first', undefined, newItem(store, 10));
     await expect(store.inLevel()).rejects.toThrow();
@@ -590,20 +577,20 @@ describe('Store after a failed batch', () => {
 
   it('lets go of the directory when closed', async () => {
     const directory = tempDirectory();
-    const store = await open(directory);
+    const store = await openStore(directory);
     vi.spyOn(RowBatch.prototype, 'write').mockRejectedValueOnce(new Error('disk full'));
     store.put('key', undefined, newItem(store, 10));
     await store.inLevel().catch(() => undefined);
     await store.close();
-    await (await open(directory)).close();
+    await (await openStore(directory)).close();
   });
 
   it('lets go of the directory when the last batch fails on the way out', async () => {
     const directory = tempDirectory();
-    const store = await open(directory);
+    const store = await openStore(directory);
     vi.spyOn(RowBatch.prototype, 'write').mockRejectedValueOnce(new Error('disk full'));
     store.put('key', undefined, newItem(store, 10));
     await expect(store.close()).rejects.toMatchObject({ code: 'TUGELA_STORE_FAILED' });
-    await (await open(directory)).close();
+    await (await openStore(directory)).close();
   });
 });

@@ -4,41 +4,17 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BASE64_KEY, type Item, STALE } from '../../src/item.ts';
 import { RowBatch } from '../../src/store/row-batch.ts';
-import { Store, type StoreOptions } from '../../src/store/store.ts';
+import type { StoreOptions } from '../../src/store/store.ts';
 import { ttlShift } from '../../src/store/ttl-bucket.ts';
 import { ValueLog } from '../../src/store/value-log.ts';
-import { readImage, writeImage } from '../faults/disk-image.ts';
-import { buildItem, bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
+import { acknowledged, killed, newItem, NOW, openStore } from '../support/open-store.ts';
 import { withTempDirectory } from '../support/temp-directory.ts';
 
-const NOW = 1_700_000_000;
 /** So large that the value goes to the value log. */
 const LARGE = 1000;
 
 afterEach(() => vi.restoreAllMocks());
-
-function open(directory: string, options: Partial<StoreOptions> = {}): Promise<Store> {
-  return Store.open(directory, { blockCacheBytes: 2 ** 20, syncEveryBatch: false, onFailed: () => {}, ...options });
-}
-
-function newItem(store: Store, length: number, change: Partial<Omit<Item, 'value'>> = {}): Item {
-  const expiresAt = change.expiresAt ?? 0;
-  const cas = store.nextCas();
-  return buildItem({ value: bytesOf(length, cas), storedAt: NOW, cas, ttlShift: expiresAt === 0 ? 0 : ttlShift(expiresAt - NOW), ...change });
-}
-
-/** Resolves when clients would be told. */
-function acknowledged(store: Store): Promise<void> {
-  return new Promise((resolve, reject) => store.whenCommitted({ committed: (error) => (error === undefined ? resolve() : reject(error)) }));
-}
-
-/** What a kill -9 leaves: all that was given to the operating system. */
-async function killed(directory: string): Promise<string> {
-  const left = `${directory}-${readdirSync(join(directory, '..')).length}`;
-  writeImage(await readImage(directory), left);
-  return left;
-}
 
 function segmentsOf(directory: string): string[] {
   return readdirSync(join(directory, 'values')).toSorted();
@@ -46,7 +22,7 @@ function segmentsOf(directory: string): string[] {
 
 /** All that is known of items, as a start finds it. */
 async function found(directory: string, keys: readonly string[], options: Partial<StoreOptions> = {}): Promise<Map<string, Item>> {
-  const store = await open(directory, options);
+  const store = await openStore(directory, options);
   const items = new Map<string, Item>();
   for (const [i, item] of (await store.fetch(keys)).entries()) {
     if (item !== undefined) items.set(keys[i]!, { ...item, value: await store.readValue(keys[i]!, item) });
@@ -59,7 +35,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
   it('is there after a kill with all that is known of it, listed in the index, and counted', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory, { countedPrefixes: ['k'] });
+      const store = await openStore(directory, { countedPrefixes: ['k'] });
       store.put('before', undefined, newItem(store, LARGE));
       for (const prefix of store.counted!.all) store.finishCount(prefix);
       await store.inLevel();
@@ -82,7 +58,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
       const { state, items: all } = await checkStore(left);
       expect(all.size).toBe(4);
       expect(state).toMatchObject({ items: 4, totalItems: 4, indexEntries: 2 });
-      const counted = await open(left, { countedPrefixes: ['k'] });
+      const counted = await openStore(left, { countedPrefixes: ['k'] });
       expect(counted.counted!.all[0]).toMatchObject({ isCounted: true, items: 3, bytes: 3 * (2 + LARGE) });
       await counted.close();
     }));
@@ -90,7 +66,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
   it('takes the place of what it had before, also in the counts of its segment', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       const first = store.put('key', undefined, newItem(store, LARGE, { expiresAt: NOW + 100 }));
       await store.inLevel();
       const second = store.put('key', first, newItem(store, LARGE, { expiresAt: NOW + 100 }));
@@ -106,7 +82,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
   it('is seen by who reads the store while no server runs, also when it is the first', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       store.put('key', undefined, newItem(store, LARGE));
       await acknowledged(store);
       const early = await killed(directory);
@@ -121,7 +97,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
   it('is not answered from a copy of its record, whose cas unique is the same', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       const item = store.put('key', undefined, newItem(store, LARGE));
       await store.inLevel();
       const moved = newItem(store, LARGE);
@@ -144,7 +120,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
   it('is made only once, however often a start is broken off', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       store.put('key 0', undefined, newItem(store, LARGE));
       await store.inLevel();
       // More than one batch of rows, and less than what is deferred.
@@ -159,7 +135,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
       vi.spyOn(RowBatch.prototype, 'write').mockImplementation(function broken(this: RowBatch, sync) {
         return ++batches === 2 ? Promise.reject(new Error('killed')) : write.call(this, sync);
       });
-      await expect(open(left)).rejects.toThrow('killed');
+      await expect(openStore(left)).rejects.toThrow('killed');
       expect((await found(left, keys)).size).toBe(1200);
       vi.restoreAllMocks();
       expect((await checkStore(left)).state).toMatchObject({ items: 1200, totalItems: 1200, indexEntries: 1199 });
@@ -168,7 +144,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
   it('has its segment kept, and those that it emptied until its row is on disk', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory, { segmentBytes: 2048 });
+      const store = await openStore(directory, { segmentBytes: 2048 });
       const old = store.put('key', undefined, newItem(store, LARGE));
       store.put('full', undefined, newItem(store, LARGE));
       await store.inLevel();
@@ -178,7 +154,7 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
       await acknowledged(store);
       const left = await killed(directory);
       await store.close();
-      const again = await open(left, { segmentBytes: 2048 });
+      const again = await openStore(left, { segmentBytes: 2048 });
       expect(segmentsOf(left)).toHaveLength(2);
       expect(again.emptySegments).toBe(1);
       await again.sync();
@@ -196,7 +172,7 @@ describe('the end of the value log', () => {
   ])('may be %s: what is in front of it counts', (what, damage) =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       store.put('key 0', undefined, newItem(store, LARGE));
       await store.inLevel();
       for (const key of ['key 1', 'key 2']) {
@@ -215,7 +191,7 @@ describe('the end of the value log', () => {
   it('is read past places that were not needed', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       store.put('key 0', undefined, newItem(store, LARGE));
       await store.inLevel();
       const first = store.put('key 1', undefined, newItem(store, LARGE));
@@ -235,7 +211,7 @@ describe('groups behind the rows', () => {
   it('count behind a batch that was still being written, which had nothing but them', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       store.put('key 0', undefined, newItem(store, LARGE));
       await store.inLevel();
       const write: RowBatch['write'] = Reflect.get(RowBatch.prototype, 'write');
@@ -264,7 +240,7 @@ describe('groups behind the rows', () => {
   it('count up to the first of which a record is missing, though later ones are whole', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       store.put('key 0', undefined, newItem(store, LARGE));
       store.put('short 0', undefined, newItem(store, LARGE, { expiresAt: NOW + 5 }));
       await store.inLevel();
@@ -292,7 +268,7 @@ describe('a record that does not tell all of its item', () => {
   it('is acknowledged only when LevelDB has its row, and never makes one', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       store.put('key 0', undefined, newItem(store, LARGE));
       await store.inLevel();
       const chosen = store.put('chosen', undefined, newItem(store, LARGE, { chosenCas: 4711 }));
@@ -317,7 +293,7 @@ describe('a store that could not write and was opened anew', () => {
   it('has what was acknowledged, and not what was refused although its record was written', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      const store = await open(directory);
+      const store = await openStore(directory);
       store.put('key 0', undefined, newItem(store, LARGE));
       await store.inLevel();
       const kept = store.put('kept', undefined, newItem(store, LARGE));
@@ -344,7 +320,7 @@ describe('a store that could not write and was opened anew', () => {
   it('tells of items that were moved a moment before: they are where they were', () =>
     withTempDirectory(async (directory) => {
       const forgotten: string[] = [];
-      const store = await open(directory, { onFailed: (keys) => void forgotten.push(...keys) });
+      const store = await openStore(directory, { onFailed: (keys) => void forgotten.push(...keys) });
       const placed = store.put('moved', undefined, newItem(store, LARGE));
       await store.sync();
       const record = readFileSync(join(directory, 'values', segmentsOf(directory)[0]!)).subarray(placed.place!.offset, placed.place!.offset + placed.place!.size);
@@ -384,7 +360,7 @@ describe('whatever is done to a store', () => {
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), (steps) =>
         withTempDirectory(async (parent) => {
           let directory = join(parent, 'store');
-          let store = await open(directory, { segmentBytes: 16 * 1024 });
+          let store = await openStore(directory, { segmentBytes: 16 * 1024 });
           const items = new Map<string, Item>();
           const kill = async (): Promise<void> => {
             await acknowledged(store);
@@ -414,7 +390,7 @@ describe('whatever is done to a store', () => {
               await store.sync();
             } else if (each.what === 'restart') {
               await kill();
-              store = await open(directory, { segmentBytes: 16 * 1024 });
+              store = await openStore(directory, { segmentBytes: 16 * 1024 });
             }
           }
           await kill();
