@@ -50,6 +50,8 @@ export async function loadContents(
   await replayTail(db, { state, segments, values, quotas }, upTo, damaged);
   // Segments that no row ever told of. Others that are empty only since now may go when the rows that were made are on disk.
   await removeEmpty(values, segments, (id) => id >= nextSegment);
+  // What is acknowledged as being on disk may point to what the process before this one wrote, which may have promised less.
+  if (options.syncEveryBatch) await values.sync();
   return { state, isNew: row === undefined, segments, values, quotas };
 }
 

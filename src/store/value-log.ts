@@ -83,6 +83,9 @@ export class ValueLog {
   #open = 0;
   /** Of the names of files. */
   readonly #unsyncedNames = new Unsynced();
+  /** Of the segments that were there at the start: a process that was killed may not have forced what it wrote to disk. */
+  readonly #unsyncedFound = new Unsynced();
+  #found: readonly number[] = [];
   readonly #pace = new WritePace();
   /** For each pin the number of the first segment that it does not hold. */
   readonly #pins = new Set<{ readonly before: number }>();
@@ -107,6 +110,9 @@ export class ValueLog {
       log.#bytes += size;
       log.#next = Math.max(log.#next, id + 1);
     }
+    log.#found = log.ids();
+    log.#unsyncedFound.note();
+    log.#unsyncedNames.note();
     return log;
   }
 
@@ -268,15 +274,40 @@ export class ValueLog {
     return SEGMENT_MAGIC.length;
   }
 
-  /** Forces all that was written before the call to disk; of these segments alone, where they are named. */
+  /**
+   * Forces all that was written before the call to disk, by the process before this one too; of these segments alone, where they are
+   * named, which are then of this process.
+   */
   sync(ids?: ReadonlySet<number>): Promise<void> {
     return this.#pace.whileSyncing(() => this.#sync(ids));
   }
 
   async #sync(ids: ReadonlySet<number> | undefined): Promise<void> {
+    if (ids === undefined) await this.#unsyncedFound.force(() => this.#syncFound());
     const unsynced = [...this.#segments.values()].filter((segment) => segment.unsynced.isSome && ids?.has(segment.id) !== false);
     await Promise.all(unsynced.map((segment) => segment.unsynced.force(() => this.#syncSegment(segment))));
     await this.#unsyncedNames.force(() => syncDirectory(this.#directory));
+  }
+
+  /** One after the other, with descriptors of their own: there may be thousands, most of them long on disk. */
+  async #syncFound(): Promise<void> {
+    for (const id of this.#found) {
+      if (!this.#segments.has(id)) continue;
+      let handle;
+      try {
+        handle = await openFile(this.#path(id), 'r');
+      } catch (error) {
+        // It was removed meanwhile.
+        if (isNotFound(error)) continue;
+        throw error;
+      }
+      try {
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+    }
+    this.#found = [];
   }
 
   async #syncSegment(segment: Segment): Promise<void> {
