@@ -2,38 +2,61 @@
 const KEYS_PER_TURN = 128;
 /** Milliseconds above which a read was not from memory: a disk, or a lock held by a compaction. */
 const SLOW_MS = 0.5;
+/** Milliseconds from which on a read may have been from a fast disk, and is taken for one if anything was read from a disk in its turn. */
+const DOUBTFUL_MS = 0.1;
 /** Milliseconds without reads at once after a slow one; doubles with the next slow one, unless so many were quick in between. */
 const PAUSE_MIN_MS = 20;
 const PAUSE_MAX_MS = 1000;
 const QUICK_READS = 128;
+/**
+ * A pause goes on while the process reads more blocks of 512 bytes than these for each item that is read beside the event loop: a page.
+ * A read from memory needs none, one from a disk two pages at least. What lies between is what compactions read meanwhile.
+ */
+const BLOCKS_PER_READ = 8;
 
 /**
  * Decides whether reads may block the event loop. From the page cache a blocking read costs a quarter of the CPU of one of
  * sixteen that go through the thread pool together, and far less than one that goes alone (`npm run bench -- --micro`); from a
- * disk it would hold up every client. The only way to know is to look how long they take: one slow read turns them off for a while.
+ * disk it would hold up every client. So one slow read turns them off for a while, and they stay off while the operating system says
+ * that what is read elsewhere comes from a disk. Where it does not say, the only way to know is to try.
  */
 export class ReadPace {
+  readonly #blocksRead: () => number;
   #left = 0;
   #turnScheduled = false;
-  #offUntil = 0;
+  #isPaused = false;
+  #pausedUntil = 0;
   #pauseMs = PAUSE_MIN_MS;
+  /** Reads that were not allowed since the pause began, or was prolonged. */
+  #elsewhere = 0;
   #startedAt = 0;
   /** Reads since the last slow one. */
   #quick = 0;
+  /** Blocks read when the turn began, or the pause did. */
+  #blocks = 0;
+
+  /** `blocksRead` = blocks of 512 bytes that this process has read from disks, all its threads together. */
+  constructor(blocksRead: () => number = () => process.resourceUsage().fsRead) {
+    this.#blocksRead = blocksRead;
+  }
 
   /** True when a read may block now. `finish` must follow the read. */
   mayBlock(): boolean {
+    const now = performance.now();
+    if (this.#isPaused && !this.#isOver(now)) {
+      this.#elsewhere++;
+      return false;
+    }
     if (this.#left <= 0) {
       if (this.#turnScheduled) return false;
       this.#turnScheduled = true;
       this.#left = KEYS_PER_TURN;
+      this.#blocks = this.#blocksRead();
       setImmediate(() => {
         this.#turnScheduled = false;
         this.#left = 0;
       });
     }
-    const now = performance.now();
-    if (now < this.#offUntil) return false;
     this.#left--;
     this.#startedAt = now;
     return true;
@@ -42,13 +65,32 @@ export class ReadPace {
   /** Notes how long the read took. */
   finish(): void {
     const now = performance.now();
-    if (now - this.#startedAt < SLOW_MS) {
+    const tookMs = now - this.#startedAt;
+    if (tookMs < DOUBTFUL_MS || (tookMs < SLOW_MS && this.#blocksRead() === this.#blocks)) {
       // One alone was in memory by chance: of what is mostly on disk a little is.
       if (++this.#quick === QUICK_READS) this.#pauseMs = PAUSE_MIN_MS;
       return;
     }
     this.#quick = 0;
-    this.#offUntil = now + this.#pauseMs;
+    this.#isPaused = true;
+    this.#pause(now);
+  }
+
+  #isOver(now: number): boolean {
+    if (now < this.#pausedUntil) return false;
+    const fromDisk = this.#blocksRead() - this.#blocks;
+    if (this.#elsewhere > 0 && fromDisk > BLOCKS_PER_READ * this.#elsewhere) {
+      this.#pause(now);
+      return false;
+    }
+    this.#isPaused = false;
+    return true;
+  }
+
+  #pause(now: number): void {
+    this.#pausedUntil = now + this.#pauseMs;
     this.#pauseMs = Math.min(PAUSE_MAX_MS, this.#pauseMs * 2);
+    this.#elsewhere = 0;
+    this.#blocks = this.#blocksRead();
   }
 }

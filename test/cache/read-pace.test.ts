@@ -2,9 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ReadPace } from '../../src/cache/read-pace.ts';
 
 let nowMs = 0;
+/** Blocks that the process has read from disks. */
+let blocks = 0;
 
 beforeEach(() => {
   nowMs = 1000;
+  blocks = 5000;
   vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
 });
 
@@ -18,11 +21,13 @@ function read(pace: ReadPace, tookMs: number): boolean {
   return true;
 }
 
-/** Milliseconds until reads may block again. */
-async function pauseOf(pace: ReadPace): Promise<number> {
+/** Milliseconds until reads may block again, or `most`. So many blocks are read meanwhile for each that may not. */
+async function pauseOf(pace: ReadPace, blocksEach = 0, most = 10_000): Promise<number> {
   const from = nowMs;
   while (!pace.mayBlock()) {
+    if (nowMs - from >= most) return most;
     nowMs += 10;
+    blocks += blocksEach;
     await new Promise((resolve) => setImmediate(resolve));
   }
   pace.finish();
@@ -31,7 +36,7 @@ async function pauseOf(pace: ReadPace): Promise<number> {
 
 describe('the pace of reads at once', () => {
   it('allows so many in a turn of the event loop', async () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(() => blocks);
     let reads = 0;
     while (read(pace, 0.01)) reads++;
     expect(reads).toBe(128);
@@ -40,7 +45,7 @@ describe('the pace of reads at once', () => {
   });
 
   it('pauses after a slow one, and twice as long after each further one, up to a second', async () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(() => blocks);
     const pauses: number[] = [];
     for (let i = 0; i < 8; i++) {
       expect(read(pace, 5)).toBe(true);
@@ -51,7 +56,7 @@ describe('the pace of reads at once', () => {
 
   // What the kernel had by chance began the pauses anew, while nearly all was on disk.
   it('does not take a few quick ones in between for a sign that the rest is in memory', async () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(() => blocks);
     for (let i = 0; i < 4; i++) {
       expect(read(pace, 5)).toBe(true);
       await pauseOf(pace);
@@ -63,7 +68,7 @@ describe('the pace of reads at once', () => {
   });
 
   it('begins anew when many were quick', async () => {
-    const pace = new ReadPace();
+    const pace = new ReadPace(() => blocks);
     for (let i = 0; i < 4; i++) {
       read(pace, 5);
       await pauseOf(pace);
@@ -75,5 +80,44 @@ describe('the pace of reads at once', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(read(pace, 5)).toBe(true);
     expect(await pauseOf(pace)).toBe(20);
+  });
+
+  describe('and what the process reads from disks', () => {
+    it('pauses after one that a fast disk may have answered, if something was read from a disk in that turn', async () => {
+      const pace = new ReadPace(() => blocks);
+      expect(read(pace, 0.2)).toBe(true);
+      expect(read(pace, 0.01)).toBe(true);
+      blocks += 8;
+      expect(read(pace, 0.01)).toBe(true);
+      expect(read(pace, 0.2)).toBe(true);
+      expect(await pauseOf(pace)).toBe(20);
+      // That was in an earlier turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(read(pace, 0.2)).toBe(true);
+      expect(read(pace, 0.2)).toBe(true);
+    });
+
+    // A trial now and then met the disk, and held up every client for as long as that took.
+    it('does not try while what is read elsewhere comes from a disk', async () => {
+      const pace = new ReadPace(() => blocks);
+      expect(read(pace, 5)).toBe(true);
+      expect(await pauseOf(pace, 160, 60_000)).toBe(60_000);
+      // The pause in which that ends, and one more at most.
+      expect(await pauseOf(pace)).toBeLessThanOrEqual(2000);
+    });
+
+    it('tries although a compaction reads from a disk, when what is read elsewhere does not', async () => {
+      const pace = new ReadPace(() => blocks);
+      expect(read(pace, 5)).toBe(true);
+      expect(await pauseOf(pace, 4)).toBe(20);
+    });
+
+    it('tries when nothing was read elsewhere', () => {
+      const pace = new ReadPace(() => blocks);
+      expect(read(pace, 5)).toBe(true);
+      nowMs += 20;
+      blocks += 10_000;
+      expect(read(pace, 0.01)).toBe(true);
+    });
   });
 });
