@@ -1,9 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { Peer } from './options.ts';
-
-/** Memory for items that every server gets, in MB, unless a workload says otherwise: enough for all of them. */
-export const MEMORY_MB = 1024;
+import { MEMORY_MB, type Peer } from './options.ts';
 
 /** What a server is started with. */
 export interface StartContext {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { groupWorkloads } from './groups.ts';
 import { scaleWorkloads, traceWorkload, workloads } from './workloads.ts';
 
-const options = { items: 100_000, itemsGiven: false, connections: 50 };
+const options = { items: 100_000, itemsGiven: false, connections: 50, memory: 1024 };
 const named = (...names: string[]) => names.map((name) => workloads.find((workload) => workload.name === name)!);
 
 describe('groupWorkloads()', () => {
@@ -25,6 +25,11 @@ describe('groupWorkloads()', () => {
     const [group] = groupWorkloads(named('big-get'), options);
     expect(group).toMatchObject({ memoryMb: 64, items: 1_500_000 });
     expect(group?.wholeMb).toBeGreaterThan(1800);
+  });
+
+  it('gives what the command line says to servers of workloads that are not about memory', () => {
+    const groups = groupWorkloads([...named('get-1k', 'big-get'), ...scaleWorkloads([10])], { ...options, memory: 4096 });
+    expect(groups.map(({ memoryMb }) => memoryMb)).toEqual([4096, 64, 4096]);
   });
 
   it('takes the items of the command line for all but what is about items', () => {

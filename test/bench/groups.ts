@@ -1,4 +1,4 @@
-import { MEMORY_MB } from './contestants.ts';
+import { MEMORY_MB } from './options.ts';
 import type { Workload } from './workloads.ts';
 
 /** What an item takes in memory besides its value, at most, in any of the servers. */
@@ -26,6 +26,8 @@ export interface GroupOptions {
   /** Whether `items` was asked for, so that it counts for workloads with items of their own too. */
   readonly itemsGiven: boolean;
   readonly connections: number;
+  /** Megabytes for items in memory, where a workload does not say. */
+  readonly memory: number;
 }
 
 /** Puts workloads together that want the same items and memory, in their order; a restart is always alone. */
@@ -46,7 +48,7 @@ export function groupWorkloads(workloads: readonly Workload[], options: GroupOpt
       valueBytes: first.load.valueBytes,
       items,
       connections: Math.max(...members.map((workload) => connectionsOf(workload, options))) + SPARE_CONNECTIONS,
-      memoryMb: first.memoryMb ?? MEMORY_MB,
+      memoryMb: memoryOf(first, options),
       wholeMb: Math.max(MEMORY_MB, neededMb),
     };
   });
@@ -61,6 +63,11 @@ function needsOf(workload: Workload, options: GroupOptions): string {
 export function itemsOf({ items, isAboutItems }: Workload, options: GroupOptions): number {
   if (items === undefined || (options.itemsGiven && isAboutItems !== true)) return options.items;
   return items;
+}
+
+/** How many megabytes for items in memory a server has that has them on disk too. */
+export function memoryOf({ memoryMb }: Workload, options: GroupOptions): number {
+  return memoryMb ?? options.memory;
 }
 
 /** How many connections a workload has. */

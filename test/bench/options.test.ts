@@ -7,7 +7,7 @@ const namesOf = (options: BenchOptions | undefined): string[] => options!.worklo
 
 describe('parseOptions()', () => {
   it('takes all workloads that are not heavy, and memcached as the reference, by default', () => {
-    expect(parseOptions([])).toMatchObject({ reference: 'memcached', connections: 50, peers: [], servers: undefined, items: 100_000, itemsGiven: false });
+    expect(parseOptions([])).toMatchObject({ reference: 'memcached', connections: 50, peers: [], servers: undefined, items: 100_000, itemsGiven: false, memory: 1024 });
     expect(namesOf(parseOptions([]))).toEqual(workloads.filter(({ isHeavy }) => isHeavy !== true).map(({ name }) => name));
     expect(namesOf(parseOptions([]))).not.toContain('restart');
   });
@@ -53,7 +53,7 @@ describe('parseOptions()', () => {
     expect(parseOptions(['--help'])).toBeUndefined();
   });
 
-  it.each([[['--workloads', 'nonsense']], [['--rounds', '0']], [['--rounds', '1.5']], [['--seconds', 'x']], [['--peer', 'a']], [['--peer', 'a=b']], [['--nonsense']], [['extra']], [['--scale', '0']], [['--rate', '-1']], [['--items', '1e9']]])(
+  it.each([[['--workloads', 'nonsense']], [['--rounds', '0']], [['--rounds', '1.5']], [['--seconds', 'x']], [['--peer', 'a']], [['--peer', 'a=b']], [['--nonsense']], [['extra']], [['--scale', '0']], [['--rate', '-1']], [['--items', '1e9']], [['--memory', '0.5']]])(
     'refuses %j',
     (args) => {
       expect(() => parseOptions(args)).toThrow(UsageError);

@@ -3,7 +3,10 @@ import { scaleWorkloads, traceWorkload, workloads, type Workload } from './workl
 
 /** Items of a `--scale` that `--all` brings with it. */
 const ALL_SCALES: readonly number[] = [1e4, 1e5, 1e6, 1e7];
+/** Memory for items that every server gets, in MB, unless somebody says otherwise: enough for all of most workloads. */
+export const MEMORY_MB = 1024;
 const MOST_ITEMS = 50_000_000;
+const MOST_MEMORY_MB = 1_000_000;
 
 /** A further server, as the command line names it. */
 export interface Peer {
@@ -35,6 +38,8 @@ export interface BenchOptions {
   readonly items: number;
   /** Whether `items` was asked for, so that it counts for workloads with items of their own too. */
   readonly itemsGiven: boolean;
+  /** Megabytes for items in memory, of servers that have them on disk too, where a workload does not say. */
+  readonly memory: number;
   /** Requests per second of open loads; undefined = half of what a server bears. */
   readonly rate: number | undefined;
   /** Recorded traffic. */
@@ -70,6 +75,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     connections: integer('connections', values.connections, 20_000),
     items: integer('items', values.items ?? '100000', MOST_ITEMS),
     itemsGiven: values.items !== undefined,
+    memory: values.memory === undefined ? MEMORY_MB : integer('memory', values.memory, MOST_MEMORY_MB),
     rate: values.rate === undefined ? undefined : positive('rate', values.rate, 10_000_000),
     trace: values.trace,
     seed: integer('seed', values.seed, 2 ** 31 - 1),
@@ -103,6 +109,7 @@ function parse(args: readonly string[]) {
         seconds: { type: 'string' },
         connections: { type: 'string', default: '50' },
         items: { type: 'string' },
+        memory: { type: 'string' },
         seed: { type: 'string', default: '1' },
         dir: { type: 'string' },
         json: { type: 'string' },

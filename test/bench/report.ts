@@ -2,8 +2,8 @@ import type { CampaignResult } from './campaign.ts';
 import type { Contestant } from './contestants.ts';
 import type { WriteCounter } from './disk-usage.ts';
 import type { Environment } from './environment.ts';
-import { connectionsOf, itemsOf } from './groups.ts';
-import type { BenchOptions } from './options.ts';
+import { connectionsOf, itemsOf, memoryOf } from './groups.ts';
+import { type BenchOptions, MEMORY_MB } from './options.ts';
 import { writeRestarts } from './restart.ts';
 import { summarize, type SummaryRow } from './summary.ts';
 import { formatTable } from './table.ts';
@@ -51,12 +51,13 @@ const WRITE_COUNTERS: Readonly<Record<WriteCounter, string>> = {
 function writeParticulars(workload: Workload, options: BenchOptions): string[] {
   const items = itemsOf(workload, options);
   const connections = connectionsOf(workload, options);
-  const { stretch = 1, memoryMb, load } = workload;
+  const memory = memoryOf(workload, options);
+  const { stretch = 1, load } = workload;
   const told = [
     ...(items === options.items || load.mode === 'trace' ? [] : [`${items} items`]),
     ...(connections === options.connections ? [] : [`${connections} connection(s)`]),
     ...(stretch === 1 ? [] : [`${options.seconds * stretch} s`]),
-    ...(memoryMb === undefined ? [] : [`tugela with -m ${memoryMb}; memcached and redis hold all in memory`]),
+    ...(memory === MEMORY_MB ? [] : [`tugela with -m ${memory}; memcached and redis hold all in memory`]),
   ];
   return told.length === 0 ? [] : [`${told.join(', ')}.`, ''];
 }

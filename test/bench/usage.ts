@@ -38,6 +38,8 @@ How:
   --seconds <s>         how long a server is measured in a round (default 2; 0.02 with --micro)
   --connections <n>     connections of the load generator (default 50), where the workload is not about them
   --items <n>           items that are stored (default 100000; heavy workloads have more, those of 100 KB fewer)
+  --memory <mb>         megabytes for items in memory, of servers that have them on disk too (default 1024; the big
+                        workloads have 64)
   --rate <n>            requests per second of open loads (default half of what a server bears in the same round)
   --seed <n>            seed of keys, values and their order (default 1)
   --dir <dir>           where the temporary directory is made (default the system's): put it on the disk that counts
