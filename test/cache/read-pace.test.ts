@@ -13,10 +13,11 @@ beforeEach(() => {
 
 afterEach(() => vi.restoreAllMocks());
 
-/** One read that takes so long. False when it may not block. */
-function read(pace: ReadPace, tookMs: number): boolean {
+/** One read that takes so long, and so many blocks from a disk. False when it may not block. */
+function read(pace: ReadPace, tookMs: number, fromDisk = 0): boolean {
   if (!pace.mayBlock()) return false;
   nowMs += tookMs;
+  blocks += fromDisk;
   pace.finish();
   return true;
 }
@@ -83,18 +84,29 @@ describe('the pace of reads at once', () => {
   });
 
   describe('and what the process reads from disks', () => {
-    it('pauses after one that a fast disk may have answered, if something was read from a disk in that turn', async () => {
+    /** Reads one after the other, of which one of so many takes 0.2 ms. How many it took to a pause, or `most`. */
+    function readsUntilPause(pace: ReadPace, oneOf: number, blocksEach: number, most: number): number {
+      for (let reads = 0; reads < most; reads++) {
+        const isLong = reads % oneOf === 0;
+        if (!read(pace, isLong ? 0.2 : 0.01, isLong ? blocksEach : 0)) return reads;
+      }
+      return most;
+    }
+
+    it('pauses when a fast disk answers', async () => {
       const pace = new ReadPace(() => blocks);
-      expect(read(pace, 0.2)).toBe(true);
-      expect(read(pace, 0.01)).toBe(true);
-      blocks += 8;
-      expect(read(pace, 0.01)).toBe(true);
-      expect(read(pace, 0.2)).toBe(true);
+      expect(readsUntilPause(pace, 1, 8, 100)).toBe(6);
       expect(await pauseOf(pace)).toBe(20);
-      // That was in an earlier turn.
-      await new Promise((resolve) => setImmediate(resolve));
-      expect(read(pace, 0.2)).toBe(true);
-      expect(read(pace, 0.2)).toBe(true);
+      expect(readsUntilPause(pace, 2, 8, 100)).toBeLessThan(30);
+    });
+
+    // Through the thread pool each would cost four times as much, for a wait that nobody notices.
+    it('goes on when a fast disk answers now and then', () => {
+      expect(readsUntilPause(new ReadPace(() => blocks), 10, 8, 100)).toBe(100);
+    });
+
+    it('goes on when reads take as long and nothing comes from a disk', () => {
+      expect(readsUntilPause(new ReadPace(() => blocks), 1, 0, 100)).toBe(100);
     });
 
     // A trial now and then met the disk, and held up every client for as long as that took.
