@@ -108,6 +108,11 @@ export function decodeGroupEnd(record: Buffer): GroupEnd | undefined {
   return { batch: record.readUInt32LE(20), number: number % ENDS_BATCH, endsBatch: number >= ENDS_BATCH, items: record.readUInt32LE(12), cas: readU53(record, 24) };
 }
 
+/** True for the end of a group, of this size: an item's record is larger, since small values are in their rows. */
+export function isGroupEndAt(bytes: Buffer, at: number, size: number): boolean {
+  return size === GROUP_END_BYTES && (bytes.readUInt16LE(at + FORM_AT) & GROUP_END) !== 0;
+}
+
 /** True for what `unusedHead` made. */
 export function isUnusedHead(bytes: Buffer, at: number): boolean {
   return bytes.readUInt32LE(at) === 0 && bytes.readUInt32LE(at + 4) === 1 && bytes[at + RECORD_HEAD_BYTES] === 0;

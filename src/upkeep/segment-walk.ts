@@ -1,6 +1,6 @@
 import { STEP_BYTES } from '../steps.ts';
 import type { Store } from '../store/store.ts';
-import { checkedValueOf, isAsWritten, recordKeyAt, recordSizeAt } from '../store/value-record.ts';
+import { checkedValueOf, isAsWritten, isGroupEndAt, recordKeyAt, recordSizeAt } from '../store/value-record.ts';
 
 /** Bytes of a segment read at a time. */
 const CHUNK_BYTES = 2 ** 20;
@@ -22,7 +22,7 @@ export interface WalkedRecord {
 }
 
 /**
- * The records of a segment in their order, up to `batch()` at a time, without those that are known to be dead. Ends early at
+ * The records of a segment in their order, up to `batch()` at a time, without those that are known to be dead, and without ends of groups. Ends early at
  * what cannot be read, and leaves out large ones that are damaged.
  *
  * All is read into one buffer, and the records are views of it: V8 collects its whole heap for every few MiB of new buffers, which
@@ -45,7 +45,7 @@ export async function* recordsOf({ values, deadRecords }: Store, id: number, bat
     if (isLarge) chunk = await values.scan(id, at, Buffer.allocUnsafeSlow(Math.min(first, values.size(id) - at)));
     let used = 0;
     for (let size = first; size > 0 && used + size <= chunk.length; size = recordSizeAt(chunk, used)) {
-      if (!deadRecords.has(id, at + used)) {
+      if (!deadRecords.has(id, at + used) && !isGroupEndAt(chunk, used, size)) {
         const key = recordKeyAt(chunk, used);
         const record = chunk.subarray(used, used + size);
         const isChecked = size > STEP_BYTES && (await checkedValueOf(record, key)) !== undefined;
