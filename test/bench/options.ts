@@ -21,9 +21,11 @@ export interface BenchOptions {
   readonly micro: boolean;
   /** Measure hit rates of eviction alone, without servers. */
   readonly eviction: boolean;
-  /** Requests of each of its workloads. */
+  /** The same of the RAM tier. */
+  readonly ram: boolean;
+  /** Requests of each of their workloads. */
   readonly requests: number;
-  /** Bytes of its values. */
+  /** Bytes of their values. */
   readonly valueBytes: number;
   readonly workloads: readonly Workload[];
   /** Names of the servers; undefined = all. */
@@ -63,6 +65,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
   return {
     micro,
     eviction: values.eviction === true,
+    ram: values.ram === true,
     requests: integer('requests', values.requests, 100_000_000),
     valueBytes: integer('value', values.value, 1_000_000),
     workloads: chooseWorkloads(values),
@@ -103,6 +106,7 @@ function parse(args: readonly string[]) {
         figures: { type: 'string' },
         micro: { type: 'boolean' },
         eviction: { type: 'boolean' },
+        ram: { type: 'boolean' },
         requests: { type: 'string', default: '1000000' },
         value: { type: 'string', default: '1000' },
         rounds: { type: 'string' },

@@ -10,6 +10,7 @@ import { buildRevision, resolveRevision } from './compare.ts';
 import { allContestants, type Contestant, ROOT } from './contestants.ts';
 import { describeEnvironment } from './environment.ts';
 import { runEviction } from './eviction/run-eviction.ts';
+import { runRam } from './eviction/run-ram.ts';
 import { replaceFigures } from './figures.ts';
 import { runMicro } from './micro/run-micro.ts';
 import { type BenchOptions, parseOptions, revisionName, UsageError } from './options.ts';
@@ -66,6 +67,12 @@ async function benchEviction(options: BenchOptions, args: readonly string[]): Pr
   return 0;
 }
 
+async function benchRam(options: BenchOptions, args: readonly string[]): Promise<number> {
+  const { report, json } = await runRam(options, log, args);
+  publish(options, report, json);
+  return 0;
+}
+
 /** Writes a report wherever it is wanted. */
 function publish({ markdown, json, figures }: BenchOptions, report: string, everything: unknown): void {
   process.stdout.write(report);
@@ -87,6 +94,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     checkOptions(options);
     if (options.micro) return benchMicro(options, args);
+    if (options.ram) return await benchRam(options, args);
     if (options.eviction) return await benchEviction(options, args);
     if (!existsSync('/proc/stat')) throw new UsageError('the bench reads CPU time from /proc, which this system does not have');
     if (options.dir !== undefined) return await bench({ ...options, dir: resolve(options.dir) }, args);

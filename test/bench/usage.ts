@@ -22,6 +22,8 @@ What is measured:
                         --requests (of each workload, default 1000000), --value (bytes, default 1000; up to 256 they
                         lie in LevelDB's rows, over which a hand goes by thousands: take --items 1000000), --items,
                         --seed, --dir, --json and --markdown count
+  --ram                 the same of the RAM tier, beside models of the same size; of the other options --trace, --requests,
+                        --value, --items, --seed, --json, --markdown and --figures count
   --micro               what pure layers cost alone: no servers; of the other options only --rounds, --seconds,
                         --json, --markdown and --figures count
 
@@ -48,7 +50,7 @@ Results, besides the report on stdout:
   --json <file>         write every single measurement there
   --markdown <file>     write the report there
   --figures <name>      write the report into docs/benchmarks.md, between its marks of that name (default, heavy,
-                        micro)
+                        scale, trace, micro, ram)
   --help                print this
 
 Workloads:

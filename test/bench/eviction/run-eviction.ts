@@ -2,35 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeEnvironment, type Environment } from '../environment.ts';
+import { evictionWorkloads, type TrafficChoice } from './eviction-workloads.ts';
+import { hitRateTable, type Measurement } from './hit-rate-table.ts';
 import { Clock, Fifo, Lru, S3Fifo, Sieve, Unlimited } from './item-policies.ts';
 import { footprint, type Outcome, type Policy, replay } from './policy.ts';
-import { readRecorded } from './recorded.ts';
 import { type SegmentChoice, SegmentPolicy } from './segment-policy.ts';
 import { StorePolicy } from './store-policy.ts';
-import { type Workload, type ZipfChoice, zipfWorkload } from './workload.ts';
+import type { Workload } from './workload.ts';
 
 /** What is to be measured. */
-export interface EvictionChoice {
-  readonly items: number;
-  /** Requests of each workload that is made up. */
-  readonly requests: number;
-  readonly seed: number;
-  /** Bytes of a value, or their median; up to 256 values lie in LevelDB's rows. */
-  readonly valueBytes: number;
-  /** Recorded traffic, if there is any. */
-  readonly trace: string | undefined;
+export interface EvictionChoice extends TrafficChoice {
   /** Where stores are made; undefined = the system's directory for temporary files. */
   readonly directory: string | undefined;
   readonly log: (line: string) => void;
-}
-
-/** One workload in a cache of one size. */
-interface Measurement {
-  readonly workload: string;
-  /** Share of the footprint. */
-  readonly share: number;
-  /** By the policy's name. */
-  readonly outcomes: Readonly<Record<string, Outcome>>;
 }
 
 const SHARES = [0.01, 0.1, 0.3];
@@ -61,7 +45,7 @@ export async function runEviction(choice: EvictionChoice, args: readonly string[
   const directory = mkdtempSync(join(choice.directory ?? tmpdir(), 'tugela-eviction-'));
   try {
     const measured: Measurement[] = [];
-    for (const make of workloadsOf(choice)) {
+    for (const make of evictionWorkloads(choice)) {
       const workload = make();
       for (const share of SHARES) {
         choice.log(`${workload.name}, ${share * 100} %`);
@@ -73,21 +57,6 @@ export async function runEviction(choice: EvictionChoice, args: readonly string[
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-function workloadsOf({ items, requests, seed, valueBytes, trace }: EvictionChoice): (() => Workload)[] {
-  const zipf = (name: string, choice: Partial<ZipfChoice>) => (): Workload =>
-    zipfWorkload(name, { exponent: 0.99, items, requests, seed, valueBytes, spread: 0, ...choice });
-  return [
-    zipf('Zipf 0.8', { exponent: 0.8 }),
-    zipf('Zipf 0.99', {}),
-    zipf('Zipf 1.2', { exponent: 1.2 }),
-    zipf('0.99, sizes differ', { spread: 1 }),
-    zipf('0.99, ¼ asked once', { once: 0.25 }),
-    zipf('0.99, scans', { scanEvery: Math.ceil(requests / 10) }),
-    zipf('0.99, drifts', { driftEvery: Math.ceil(requests / 10) }),
-    ...(trace === undefined ? [] : [() => readRecorded(trace)]),
-  ];
 }
 
 async function measure(workload: Workload, share: number, directory: string): Promise<Record<string, Outcome>> {
@@ -119,22 +88,8 @@ function writeReport(measured: readonly Measurement[], environment: Environment,
   return `${[
     head,
     '### Ways to evict',
-    table(names, measured, ['tugela', 'GCLOCK', 'S3-FIFO']),
+    hitRateTable(names, measured, ['tugela', 'GCLOCK', 'S3-FIFO']),
     '### Settings of eviction by segments, as a model',
-    table(others, measured, others),
+    hitRateTable(others, measured, others),
   ].join('\n\n')}\n`;
-}
-
-function table(names: readonly string[], measured: readonly Measurement[], withWrites: readonly string[]): string {
-  const rows = measured.map(({ workload, share, outcomes }) => {
-    const cells = names.map((name) => cellOf(outcomes[name], withWrites.includes(name)));
-    return `| ${workload} | ${Math.round(share * 100)} % | ${cells.join(' | ')} |`;
-  });
-  return [`| workload | size | ${names.join(' | ')} |`, `|---|--:|${'--:|'.repeat(names.length)}`, ...rows].join('\n');
-}
-
-function cellOf(outcome: Outcome | undefined, withWrites: boolean): string {
-  if (outcome === undefined) return '–';
-  const rate = (outcome.hitRate * 100).toFixed(1);
-  return withWrites ? `${rate} × ${outcome.writes.toFixed(2)}` : rate;
 }
