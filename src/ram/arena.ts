@@ -9,16 +9,18 @@ const ALIGN = 8;
 const SMALL_SHARE = 0.1;
 /**
  * Share of a main-queue segment that may survive its own eviction. Below 1, so that each eviction
- * frees something, and copying per eviction is bounded.
+ * frees something, and copying per eviction is bounded. What exceeds it goes though it is in use: with a half, a tenth of 100,000 items
+ * gave 71.4 % hits instead of 72.2 (Zipf 0.99, `npm run bench -- --ram`); seven eighths gave 72.5, with pauses of 11 instead of 8 ms.
  */
-const SURVIVORS_SHARE = 0.5;
+const SURVIVORS_SHARE = 0.75;
 
 /** Who owns the slots that records belong to. */
 export interface Mover {
   livesAt(slot: number, address: number): boolean;
+  isUsed(slot: number): boolean;
   survives(slot: number, fromMain: boolean): boolean;
   moved(slot: number, address: number): void;
-  evicted(slot: number): void;
+  evicted(slot: number, fromMain: boolean): void;
 }
 
 /**
@@ -40,6 +42,7 @@ export class Arena {
   #activeSmall = -1;
   #activeMain = -1;
   #usedBytes = 0;
+  #smallEvicted = 0;
 
   constructor(bytes: number, mover: Mover) {
     this.#mover = mover;
@@ -67,6 +70,21 @@ export class Arena {
   /** Bytes of live records, headers and padding included. */
   get usedBytes(): number {
     return this.#usedBytes;
+  }
+
+  /** Most segments that there will be. */
+  get segments(): number {
+    return this.#count;
+  }
+
+  /** Segments that hold something. */
+  get segmentsUsed(): number {
+    return this.#small.length + this.#main.length;
+  }
+
+  /** Segments evicted so far from the small queue. */
+  get smallEvicted(): number {
+    return this.#smallEvicted;
   }
 
   /** Bytes of a whole record around so many bytes of key and value. */
@@ -114,8 +132,10 @@ export class Arena {
   evict(): void {
     const smallMost = Math.max(1, Math.floor(this.#count * SMALL_SHARE));
     const fromMain = this.#main.length > 0 && this.#small.length <= smallMost;
+    if (fromMain) this.#passOverUsed();
     const segment = (fromMain ? this.#main : this.#small).shift();
     if (segment === undefined) return;
+    if (!fromMain) this.#smallEvicted++;
     if (segment === this.#activeMain) this.#activeMain = -1;
     if (segment === this.#activeSmall) this.#activeSmall = -1;
     let copyable = fromMain ? this.#segmentBytes * SURVIVORS_SHARE : this.#segmentBytes;
@@ -130,7 +150,7 @@ export class Arena {
         this.#usedBytes -= size;
         const target = size <= copyable && this.#mover.survives(slot, fromMain) ? this.#roomInMain(size) : -1;
         if (target < 0) {
-          this.#mover.evicted(slot);
+          this.#mover.evicted(slot, fromMain);
         } else {
           copyable -= size;
           const copy = this.#append(target, slot, size);
@@ -142,6 +162,30 @@ export class Arena {
     }
     this.#fill[segment] = 0;
     this.#free.push(segment);
+  }
+
+  /**
+   * Lets the oldest segment of the main queue go round once more, which costs each record a use, if more of it is in use than may
+   * survive: what is asked for most gathers in few segments, and would lose a quarter in each lap though the rest of the queue is idle.
+   */
+  #passOverUsed(): void {
+    const segment = this.#main[0]!;
+    if (this.#main.length === 1) return;
+    const words = this.#words[segment]!;
+    const base = segment * this.#segmentUnits;
+    const fill = this.#fill[segment]!;
+    let used = 0;
+    for (let at = 0; at < fill; at += words[at / 4 + 1]!) {
+      const slot = words[at / 4]!;
+      if (this.#mover.livesAt(slot, base + at / ALIGN) && this.#mover.isUsed(slot)) used += words[at / 4 + 1]!;
+    }
+    if (used <= this.#segmentBytes * SURVIVORS_SHARE) return;
+    for (let at = 0; at < fill; at += words[at / 4 + 1]!) {
+      const slot = words[at / 4]!;
+      if (this.#mover.livesAt(slot, base + at / ALIGN)) this.#mover.survives(slot, true);
+    }
+    this.#main.shift();
+    this.#main.push(segment);
   }
 
   clear(): void {

@@ -1,5 +1,6 @@
 import { type Item, itemOf, type Place } from '../item.ts';
 import { Arena, HEADER_BYTES, NOWHERE, type Mover } from './arena.ts';
+import { GhostTable, ghostsFor } from './ghost-table.ts';
 
 /*
  * What is known of an entry is a row of 48 bytes, so that it takes one or two cache lines: a lookup reads most of it, and
@@ -59,7 +60,7 @@ export interface RamStats {
  * amount of memory. S3-FIFO (Yang et al., SOSP 2023) over a log-structured arena: new entries go
  * to a small queue (a tenth of the arena); those that are used again move to the main queue when
  * their segment is evicted, the rest leave only a fingerprint in the ghost table, which sends them
- * straight to the main queue should they come back.
+ * straight to the main queue should they come back soon.
  *
  * An entry is a slot: a row of numbers for what is known and a record in the arena for the
  * bytes of key and value. There is no JavaScript object per item, so the garbage collector has
@@ -73,8 +74,7 @@ export class RamTier implements Mover {
   #arena: Arena;
   #index: Uint32Array;
   #mask: number;
-  #ghost: Uint32Array;
-  #ghostMask: number;
+  #ghosts: GhostTable;
   /** The rows, three views of the same memory. */
   #words: Uint32Array;
   #doubles: Float64Array;
@@ -105,9 +105,7 @@ export class RamTier implements Mover {
     const buckets = bucketsFor(capacity);
     this.#index = new Uint32Array(buckets);
     this.#mask = buckets - 1;
-    const ghosts = ghostsFor(capacity);
-    this.#ghost = new Uint32Array(ghosts);
-    this.#ghostMask = ghosts - 1;
+    this.#ghosts = new GhostTable(ghostsFor(capacity), this.#arena.segments);
     const rows = new ArrayBuffer(capacity * ROW_BYTES);
     this.#words = new Uint32Array(rows);
     this.#doubles = new Float64Array(rows);
@@ -260,9 +258,7 @@ export class RamTier implements Mover {
       this.#words[slot * ROW_WORDS + AT] = NOWHERE;
       this.#words[slot * ROW_WORDS + HASH] = hash;
       this.#bytes[slot * ROW_BYTES + KEY_LENGTH] = keyLength;
-      const cell = hash & this.#ghostMask;
-      const known = this.#ghost[cell] === hash;
-      if (known) this.#ghost[cell] = 0;
+      const known = this.#ghosts.take(hash, this.#arena.smallEvicted, this.#arena.segmentsUsed);
       this.#words[slot * ROW_WORDS + AT] = this.#arena.allocate(slot, size, known);
       this.#writeKey(slot, key, start, keyLength);
       this.#link(slot, hash);
@@ -335,8 +331,7 @@ export class RamTier implements Mover {
     this.#arena = fresh.#arena;
     this.#index = fresh.#index;
     this.#mask = fresh.#mask;
-    this.#ghost = fresh.#ghost;
-    this.#ghostMask = fresh.#ghostMask;
+    this.#ghosts = fresh.#ghosts;
     this.#words = fresh.#words;
     this.#doubles = fresh.#doubles;
     this.#bytes = fresh.#bytes;
@@ -361,6 +356,11 @@ export class RamTier implements Mover {
     return this.#words[slot * ROW_WORDS + AT] === address;
   }
 
+  /** Arena callback: was this slot used since it was stored, or last survived? */
+  isUsed(slot: number): boolean {
+    return (this.#bytes[slot * ROW_BYTES + STATE]! & FREQUENCY_MASK) > 0;
+  }
+
   /** Arena callback: shall this slot survive the eviction of its segment? Spends one use. */
   survives(slot: number, fromMain: boolean): boolean {
     const state = this.#bytes[slot * ROW_BYTES + STATE]!;
@@ -375,9 +375,8 @@ export class RamTier implements Mover {
   }
 
   /** Arena callback: the slot's record is gone. */
-  evicted(slot: number): void {
-    const hash = this.#words[slot * ROW_WORDS + HASH]!;
-    this.#ghost[hash & this.#ghostMask] = hash;
+  evicted(slot: number, fromMain: boolean): void {
+    if (!fromMain) this.#ghosts.add(this.#words[slot * ROW_WORDS + HASH]!, this.#arena.smallEvicted);
     if (!this.isAbsent(slot)) this.#evictions++;
     this.#words[slot * ROW_WORDS + AT] = NOWHERE;
     this.#free(slot);
@@ -444,9 +443,4 @@ export class RamTier implements Mover {
 /** Cells of the hash index: at most three quarters of them are used. */
 function bucketsFor(slots: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(16, slots * 1.34)));
-}
-
-/** Cells of the ghost table. */
-function ghostsFor(slots: number): number {
-  return 2 ** Math.floor(Math.log2(Math.max(16, slots)));
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { tempDirectory } from '../../support/temp-directory.ts';
+import { Random } from '../load/random.ts';
 import { Clock, Fifo, Lru, S3Fifo, Sieve } from './item-policies.ts';
 import { footprint, itemBytes, type Policy, replay } from './policy.ts';
+import { RamPolicy } from './ram-policy.ts';
 import { SegmentPolicy } from './segment-policy.ts';
 import { StorePolicy } from './store-policy.ts';
 import { Kind, type Workload, zipfWorkload } from './workload.ts';
@@ -59,6 +61,41 @@ describe('ways to evict', () => {
     for (let key = 0; key < 2000; key++) if (await policy.get(key)) held++;
     expect(held).toBeGreaterThan(50);
     expect(held).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('the RAM tier', () => {
+  const zipf = { items: 20_000, requests: 200_000, seed: 1, valueBytes: BYTES, spread: 0 };
+
+  it.each([
+    ['Zipf 0.8', { ...zipf, exponent: 0.8 }],
+    ['Zipf 0.99', { ...zipf, exponent: 0.99 }],
+    ['Zipf 0.99 with scans', { ...zipf, exponent: 0.99, scanEvery: 20_000 }],
+  ])('hits within 1.5 points of S3-FIFO item by item: %s', async (name, choice) => {
+    const requests = zipfWorkload(name, choice);
+    const tier = new RamPolicy(Math.floor(footprint(requests) * 0.1));
+    const real = await replay(tier, requests);
+    const model = await replay(new S3Fifo(tier.usedBytes), requests);
+    expect(real.hitRate).toBeGreaterThan(model.hitRate - 0.015);
+  });
+
+  it('keeps what is asked for all the time, beside three times as many gets of what is asked for seldom', () => {
+    const hot = 100;
+    const requests = 400_000;
+    const tier = new RamPolicy(2 ** 20);
+    const random = new Random(3);
+    let asked = 0;
+    let missed = 0;
+    for (let i = 0; i < requests; i++) {
+      const isHot = i % 4 === 0;
+      const isCounted = isHot && i > requests / 5;
+      const key = isHot ? random.below(hot) : hot + random.below(20_000);
+      if (isCounted) asked++;
+      if (tier.get(key)) continue;
+      tier.set(key, BYTES);
+      if (isCounted) missed++;
+    }
+    expect(missed / asked).toBeLessThan(1e-4);
   });
 });
 
