@@ -13,6 +13,7 @@ import type { LoadResult, LoadSpec } from './load/load-spec.ts';
 import { LoadGenerator } from './load-generator.ts';
 import { fill } from './measurement.ts';
 import type { ProcessKeeper } from './process-keeper.ts';
+import { mainThreadWaits } from './process-usage.ts';
 import { runKept } from './run-kept.ts';
 import { Server } from './server.ts';
 import { median } from './statistics.ts';
@@ -42,6 +43,10 @@ function isCold(way: Way): boolean {
 interface Outcome {
   readonly hits: LoadResult;
   readonly others: LoadResult | undefined;
+  /** Share of the time in which the server's main thread was ready to run, and others had the cores. */
+  readonly readyShare: number;
+  /** Pages from the disk that it waited for, per second. */
+  readonly majorFaults: number;
 }
 
 /** Has the kernel keep a server's files, after they were put out of its memory. */
@@ -59,16 +64,25 @@ async function measure(server: Server, way: Way, hot: LoadGenerator, others: Loa
   try {
     const run = (seconds: number): Promise<LoadResult[]> => Promise.all((way.startsWith('gets') ? [hot, others] : [hot]).map((generator) => generator.run(seconds)));
     await run(1);
+    const before = mainThreadWaits(server.pid);
+    const startedAt = performance.now();
     const [hits, beside] = await run(SECONDS);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const after = mainThreadWaits(server.pid);
     for (const result of [hits, beside]) if (result !== undefined && result.wrong > 0) throw new Error(`wrong answers: ${result.firstWrong}`);
-    return { hits: hits!, others: beside };
+    return {
+      hits: hits!,
+      others: beside,
+      readyShare: (after.readySeconds - before.readySeconds) / seconds,
+      majorFaults: (after.majorFaults - before.majorFaults) / seconds,
+    };
   } finally {
     endCold?.();
     await server.settle(SETTLE_LIMIT_MS);
   }
 }
 
-const HEAD = ['beside', 'their gets/s', 'hits/s', 'p50 µs', 'p99 µs', '×', 'p99.9 µs'];
+const HEAD = ['beside', 'their gets/s', 'hits/s', 'p50 µs', 'p99 µs', '×', 'p99.9 µs', 'thread waits for a core', 'for a page, /s'];
 
 const missing = coldFilesMissing();
 if (missing !== undefined) throw new Error(missing);
@@ -105,6 +119,8 @@ await runKept(tmpdir(), 'tugela-beside-', async ({ directory, keeper }) => {
       of('p99'),
       ratio.toFixed(2),
       of('p999'),
+      `${(median(rounds.map((outcomes) => outcomes[way].readyShare)) * 100).toFixed(0)} %`,
+      median(rounds.map((outcomes) => outcomes[way].majorFaults)).toFixed(1),
     ];
   });
   hot.end();

@@ -9,6 +9,7 @@ export interface Usage {
 
 /** Fields of /proc/PID/stat after the command's name, counted from the state (proc(5)). */
 const SESSION = 3;
+const MAJOR_FAULTS = 9;
 const FIRST_TIME = 11;
 const AFTER_TIMES = 15;
 /** Fields of the first line of /proc/stat, counted from `user`: all but idle, iowait and what guests repeat. */
@@ -40,6 +41,25 @@ export function sessionUsage(leader: number): Usage {
 export function processCpuSeconds(pid: number): number {
   const [user, system] = statFields(String(pid))?.slice(FIRST_TIME, FIRST_TIME + 2) ?? [];
   return (Number(user ?? 0) + Number(system ?? 0)) / clockTicks();
+}
+
+/** What held up the main thread of a process so far. */
+export interface MainThreadWaits {
+  /** Seconds in which it was ready to run and others had the cores; 0 where the kernel does not count them. */
+  readonly readySeconds: number;
+  /** Times that it waited for a page to come from a disk. */
+  readonly majorFaults: number;
+}
+
+export function mainThreadWaits(pid: number): MainThreadWaits {
+  const thread = `${pid}/task/${pid}`;
+  let nanoseconds = 0;
+  try {
+    nanoseconds = Number(readFileSync(`/proc/${thread}/schedstat`, 'utf8').split(' ')[1]);
+  } catch {
+    // A kernel without schedstat, or the process has ended.
+  }
+  return { readySeconds: nanoseconds / 1e9, majorFaults: Number(statFields(thread)?.[MAJOR_FAULTS] ?? 0) };
 }
 
 /** Seconds of CPU time of those children of this process that have ended and been waited for. */
