@@ -10,7 +10,8 @@ const SMALL_SHARE = 0.1;
 /**
  * Share of a main-queue segment that may survive its own eviction. Below 1, so that each eviction
  * frees something, and copying per eviction is bounded. What exceeds it goes though it is in use: with a half, a tenth of 100,000 items
- * gave 71.4 % hits instead of 72.2 (Zipf 0.99, `npm run bench -- --ram`); seven eighths gave 72.5, with pauses of 11 instead of 8 ms.
+ * gave 71.4 % hits instead of 72.2 (Zipf 0.99, `npm run bench -- --ram`); seven eighths gave 72.5, and may copy
+ * seven segments for one that they free.
  */
 const SURVIVORS_SHARE = 0.75;
 
@@ -164,6 +165,14 @@ export class Arena {
     this.#free.push(segment);
   }
 
+  clear(): void {
+    this.#free.push(...this.#small.splice(0), ...this.#main.splice(0));
+    this.#fill.fill(0);
+    this.#activeMain = -1;
+    this.#activeSmall = -1;
+    this.#usedBytes = 0;
+  }
+
   /**
    * Lets the oldest segment of the main queue go round once more, which costs each record a use, if more of it is in use than may
    * survive: what is asked for most gathers in few segments, and would lose a quarter in each lap though the rest of the queue is idle.
@@ -186,14 +195,6 @@ export class Arena {
     }
     this.#main.shift();
     this.#main.push(segment);
-  }
-
-  clear(): void {
-    this.#free.push(...this.#small.splice(0), ...this.#main.splice(0));
-    this.#fill.fill(0);
-    this.#activeMain = -1;
-    this.#activeSmall = -1;
-    this.#usedBytes = 0;
   }
 
   #append(segment: number, slot: number, size: number): number {
