@@ -1,4 +1,4 @@
-/** Bits of a cell that say when; with the others of a key's hash stand in it that the number of the cell does not tell. */
+/** Bits of a cell that say when. The rest are the upper bits of a key's hash, whose lower ones are the number of the cell. */
 const TIME_BITS = 10;
 const TIME_MASK = 2 ** TIME_BITS - 1;
 /** Steps of time in which the memory passes; so many times as many until a time comes again. */

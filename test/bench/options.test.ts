@@ -30,6 +30,11 @@ describe('parseOptions()', () => {
     expect(revisionName('HEAD~2')).toBe('tugela@HEAD-2');
   });
 
+  it('measures hit rates of the RAM tier when asked to', () => {
+    expect(parseOptions(['--ram'])?.ram).toBe(true);
+    expect(parseOptions([])?.ram).toBe(false);
+  });
+
   it('takes how large the values of --eviction are', () => {
     expect(parseOptions(['--eviction'])).toMatchObject({ eviction: true, valueBytes: 1000 });
     expect(parseOptions(['--eviction', '--value', '100'])?.valueBytes).toBe(100);

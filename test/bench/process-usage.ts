@@ -51,13 +51,14 @@ export interface MainThreadWaits {
   readonly majorFaults: number;
 }
 
+/** What has held up a process's main thread until now; 0 of what the kernel does not tell, and of a process that has ended. */
 export function mainThreadWaits(pid: number): MainThreadWaits {
   const thread = `${pid}/task/${pid}`;
   let nanoseconds = 0;
   try {
     nanoseconds = Number(readFileSync(`/proc/${thread}/schedstat`, 'utf8').split(' ')[1]);
   } catch {
-    // A kernel without schedstat, or the process has ended.
+    // As the function says.
   }
   return { readySeconds: nanoseconds / 1e9, majorFaults: Number(statFields(thread)?.[MAJOR_FAULTS] ?? 0) };
 }

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeEnvironment, type Environment } from '../environment.ts';
-import { evictionWorkloads, type TrafficChoice } from './eviction-workloads.ts';
+import type { TrafficChoice } from './eviction-workloads.ts';
 import { hitRateTable, type Measurement } from './hit-rate-table.ts';
 import { Clock, Fifo, Lru, S3Fifo, Sieve, Unlimited } from './item-policies.ts';
+import { measureShares, reportHead } from './measure-shares.ts';
 import { footprint, type Outcome, type Policy, replay } from './policy.ts';
 import { type SegmentChoice, SegmentPolicy } from './segment-policy.ts';
 import { StorePolicy } from './store-policy.ts';
@@ -16,8 +17,6 @@ export interface EvictionChoice extends TrafficChoice {
   readonly directory: string | undefined;
   readonly log: (line: string) => void;
 }
-
-const SHARES = [0.01, 0.1, 0.3];
 
 const itemPolicies: Readonly<Record<string, (capacity: number) => Policy>> = {
   FIFO: (capacity) => new Fifo(capacity),
@@ -44,14 +43,7 @@ const settings: Readonly<Record<string, SegmentChoice>> = {
 export async function runEviction(choice: EvictionChoice, args: readonly string[]): Promise<{ report: string; json: unknown }> {
   const directory = mkdtempSync(join(choice.directory ?? tmpdir(), 'tugela-eviction-'));
   try {
-    const measured: Measurement[] = [];
-    for (const make of evictionWorkloads(choice)) {
-      const workload = make();
-      for (const share of SHARES) {
-        choice.log(`${workload.name}, ${share * 100} %`);
-        measured.push({ workload: workload.name, share, outcomes: await measure(workload, share, directory) });
-      }
-    }
+    const measured = await measureShares(choice, choice.log, (workload, share) => measure(workload, share, directory));
     const environment = describeEnvironment(args);
     return { report: writeReport(measured, environment, choice), json: { environment, measured } };
   } finally {
@@ -74,15 +66,11 @@ async function measure(workload: Workload, share: number, directory: string): Pr
   return outcomes;
 }
 
-function writeReport(measured: readonly Measurement[], environment: Environment, { items, requests, valueBytes }: EvictionChoice): string {
-  const head = [
-    `- Command: \`${environment.command}\``,
-    `- Date: ${environment.date}`,
-    `- Node: ${environment.node}`,
-    `- ${items} items with values of ${valueBytes} bytes, ${requests} requests of each workload that is made up, of which the first 40 % are not counted`,
+function writeReport(measured: readonly Measurement[], environment: Environment, choice: EvictionChoice): string {
+  const head = reportHead(environment, choice, [
     '- Size: share of the bytes of all items. Figures: gets that hit, in per cent; ×: bytes written for each byte stored, where some are copied',
     '- tugela: Cache, Store and Evictor of the server on a directory. All others are models',
-  ].join('\n');
+  ]);
   const names = ['tugela', ...Object.keys(itemPolicies), 'unlimited'];
   const others = Object.keys(settings);
   return `${[
