@@ -2,7 +2,6 @@ import { Cache } from './cache/cache.ts';
 import { Residency } from './cache/residency.ts';
 import { systemClock } from './clock.ts';
 import { TugelaError } from './errors.ts';
-import { AccessTable } from './ram/access-table.ts';
 import { RamTier } from './ram/ram-tier.ts';
 import { Store } from './store/store.ts';
 import { LocalTarget } from './upkeep/local-target.ts';
@@ -19,7 +18,7 @@ const BLOCK_CACHE_BYTES = 16 * 2 ** 20;
  */
 export async function openOffline(directory: string): Promise<SweepTarget> {
   const store = await open(directory);
-  const cache = new Cache(store, new Residency(store, new RamTier(RAM_BYTES)), new AccessTable(0), systemClock, Number.POSITIVE_INFINITY);
+  const cache = new Cache(store, new Residency(store, new RamTier(RAM_BYTES)), systemClock, Number.POSITIVE_INFINITY);
   return new OfflineTarget(cache, store);
 }
 

@@ -30,7 +30,7 @@ export class Cache extends KeyedItems {
           if (ram.length(slot) > this.fetchLimit) return NEEDS_ROOM;
           counters.cmd_get++;
           counters.get_hits++;
-          this.access.note(hash, now);
+          this.noteAccessIn(slot, hash, now);
           if (this.prefixes.isCounting) this.prefixes.countGet(buffer, start, end, true);
           hit.bytes = ram.valueBuffer(slot);
           hit.start = ram.valueStart(slot);
@@ -69,7 +69,7 @@ export class Cache extends KeyedItems {
       else counters.touch_misses++;
       return false;
     }
-    this.access.note(hash, now);
+    this.noteAccessIn(slot, hash, now);
     hit.bytes = live.value!;
     hit.start = 0;
     hit.length = live.length;
@@ -219,7 +219,7 @@ export class Cache extends KeyedItems {
       return 'not_found';
     }
     this.counters.touch_hits++;
-    this.access.note(found.hash, found.now);
+    this.noteAccess(found.hash, key, found.now);
     if (hit !== undefined) {
       hit.flags = found.live.flags;
       hit.cas = this.shownCas(found.live);

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { BASE64_KEY, casOf, type Item, itemOf, type U64 } from '../item.ts';
-import type { AccessTable } from '../ram/access-table.ts';
+import type { ReadSketch } from '../ram/read-sketch.ts';
 import { STEP_BYTES } from '../steps.ts';
 import type { Store } from '../store/store.ts';
 import { ttlShift } from '../store/ttl-bucket.ts';
@@ -51,9 +51,10 @@ export interface Found {
 export class KeyedItems {
   readonly residency: Residency;
   readonly counters: Counters = newCounters();
-  readonly access: AccessTable;
   readonly prefetch: Prefetch;
   readonly prefixes: PrefixStats;
+  /** Told of each access, where somebody decides by it what to evict. */
+  sketch: ReadSketch | undefined = undefined;
   /** Told what commands do; undefined while nobody wants to know, which then costs a command one look. */
   observer: CacheObserver | undefined = undefined;
   /** Whether there is room for another item of so many bytes; undefined = always. Asked before each store, and before an item is made. */
@@ -76,11 +77,10 @@ export class KeyedItems {
   /** The cas unique of the last item stored, as clients see it. */
   storedCas: U64 = 0;
 
-  constructor(store: Store, residency: Residency, access: AccessTable, clock: Clock, maxItemSize: number, options: CacheOptions = {}) {
+  constructor(store: Store, residency: Residency, clock: Clock, maxItemSize: number, options: CacheOptions = {}) {
     this.#store = store;
     this.residency = residency;
-    this.access = access;
-    this.prefetch = new Prefetch(residency, access);
+    this.prefetch = new Prefetch(residency);
     this.#clock = clock;
     this.#maxItemSize = maxItemSize;
     this.showsCas = options.cas ?? true;
@@ -130,9 +130,10 @@ export class KeyedItems {
    * stays as fetched as it was.
    */
   put(found: Found, key: KeyRange, item: Item, isRecount = false): void {
-    const offered = this.#renewed(found, item, item.value!.length, isRecount);
+    const accessedAt = isRecount ? this.lastAccess(found.hash, key) : 0;
+    const offered = this.#renewed(item, item.value!.length, found.now);
     const stored = this.#store.put(found.text, found.old, offered);
-    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored);
+    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored, accessedAt);
   }
 
   /** Stores a value joined to that of the live item that was looked up, with a new cas unique and, perhaps, one that the client chose. */
@@ -146,15 +147,15 @@ export class KeyedItems {
     // To put a large value together would take long: it goes to the disk in its two pieces.
     const present = found.inRam ? Buffer.from(live.value!) : live.value!;
     const offered = value.length <= COPIED_VALUE_BYTES ? Buffer.from(value) : value;
-    const renewed = this.#renewed(found, { ...item, value: undefined }, length, false);
+    const renewed = this.#renewed({ ...item, value: undefined }, length, found.now);
     const stored = this.#store.putJoined(found.text, found.old, renewed, op === Op.append ? [present, offered] : [offered, present]);
-    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored);
+    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored, 0);
   }
 
   /** Deletes what is stored under a key that was looked up. */
   drop(found: Found, key: KeyRange): void {
     if (found.old !== undefined) this.#store.remove(found.text, found.old);
-    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, undefined);
+    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, undefined, 0);
   }
 
   /** Changes what is known of a live item; its value stays. */
@@ -234,6 +235,18 @@ export class KeyedItems {
     return this.showsCas && casOf(item) === unique;
   }
 
+  /** Notes that the item under a key was asked for. */
+  noteAccess(hash: number, { buffer, start, end }: KeyRange, now: number): void {
+    this.noteAccessIn(this.residency.ram.find(hash, buffer, start, end), hash, now);
+  }
+
+  /** Unix seconds when the item under a key was last asked for; 0 when it never was, or that is forgotten. */
+  lastAccess(hash: number, { buffer, start, end }: KeyRange): number {
+    const { ram } = this.residency;
+    const slot = ram.find(hash, buffer, start, end);
+    return slot >= 0 ? ram.accessedAt(slot) : ram.access.last(hash);
+  }
+
   /** A cas unique higher than any before. */
   nextCas(): number {
     return this.#store.nextCas();
@@ -257,6 +270,14 @@ export class KeyedItems {
     return (expiresAt === 0 || expiresAt > now) && cas > this.#store.state.flushCas;
   }
 
+  /** Notes that an item was asked for which is in a slot of the RAM tier, or in none: -1. */
+  protected noteAccessIn(slot: number, hash: number, now: number): void {
+    const { ram } = this.residency;
+    if (slot >= 0) ram.noteAccess(slot, now);
+    else ram.access.note(hash, now);
+    this.sketch?.add(hash);
+  }
+
   /** The item if it is alive; counts those that are not, as every lookup does, and tells the observer. */
   protected countLookup({ buffer, start, end }: KeyRange, item: Item | undefined, now: number): Item | undefined {
     if (item === undefined) {
@@ -278,12 +299,11 @@ export class KeyedItems {
   }
 
   /** An item as it is to be stored, with a new cas unique. */
-  #renewed(found: Found, item: Item, length: number, isRecount: boolean): Item {
+  #renewed(item: Item, length: number, now: number): Item {
     const cas = this.#store.nextCas();
     this.storedCas = this.showsCas ? (item.chosenCas ?? cas) : 0;
-    if (!isRecount) this.access.forget(found.hash);
     const { flags, storedAt, ttlShift, bits, chosenCas, value } = item;
-    const expiresAt = item.expiresAt === AT_ONCE ? found.now : item.expiresAt;
+    const expiresAt = item.expiresAt === AT_ONCE ? now : item.expiresAt;
     return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, undefined);
   }
 

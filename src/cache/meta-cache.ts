@@ -61,7 +61,7 @@ export class MetaCache {
       cache.counters.cmd_touch++;
       cache.counters.touch_hits++;
     }
-    this.#describe(live, found, fields);
+    this.#describe(live, key, found, fields);
     const walk = walkSteps(meta, live.expiresAt, live.bits, now, fields);
     fields.stale = (live.bits & STALE) !== 0;
     fields.winSent = (live.bits & WIN_SENT) !== 0;
@@ -82,7 +82,7 @@ export class MetaCache {
         cache.restate(found, key, live, { ...kept, bits: fields.won ? live.bits | WIN_SENT : live.bits });
       }
     }
-    if (!meta.noBump) cache.access.note(hash, now);
+    if (!meta.noBump) cache.noteAccess(hash, key, now);
     return 'hit';
   }
 
@@ -191,7 +191,7 @@ export class MetaCache {
     this.#cache.counters.cmd_meta++;
     fields.reset();
     if (found.live === undefined) return 'miss';
-    this.#describe(found.live, found, fields);
+    this.#describe(found.live, key, found, fields);
     fields.ttl = secondsLeft(found.live.expiresAt, found.now);
     return 'hit';
   }
@@ -207,8 +207,8 @@ export class MetaCache {
     }
   }
 
-  #describe(item: Item, { hash, now }: Found, fields: MetaFields): void {
-    const last = this.#cache.access.last(hash);
+  #describe(item: Item, key: KeyRange, { hash, now }: Found, fields: MetaFields): void {
+    const last = this.#cache.lastAccess(hash, key);
     fields.size = item.length;
     fields.cas = this.#cache.shownCas(item);
     fields.clientFlags = item.flags;
@@ -233,14 +233,14 @@ export class MetaCache {
     const made = { ...cache.newItem(now, 0, 0, Buffer.alloc(0)), bits, chosenCas: meta.newCas };
     this.staged = true;
     cache.put(found, key, expiring(made, walk.expiresAt, now));
-    this.#describe(made, { ...found, hash }, fields);
+    this.#describe(made, key, found, fields);
     fields.cas = cache.storedCas;
     fields.won = true;
     hit.bytes = Buffer.alloc(0);
     hit.start = 0;
     hit.length = 0;
     hit.owned = true;
-    if (!meta.noBump) cache.access.note(hash, now);
+    if (!meta.noBump) cache.noteAccess(hash, key, now);
     return 'hit';
   }
 

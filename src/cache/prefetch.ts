@@ -1,4 +1,3 @@
-import type { AccessTable } from '../ram/access-table.ts';
 import type { Residency } from './residency.ts';
 
 /** Keys whose memory is fetched at a time: a processor has hardly more loads under way. */
@@ -12,14 +11,12 @@ export const PREFETCH_KEYS = 16;
  */
 export class Prefetch {
   readonly #residency: Residency;
-  readonly #access: AccessTable;
   readonly #hashes = new Uint32Array(PREFETCH_KEYS);
   /** What was touched, or the compiler could leave it out. */
   touched = 0;
 
-  constructor(residency: Residency, access: AccessTable) {
+  constructor(residency: Residency) {
     this.#residency = residency;
-    this.#access = access;
   }
 
   /** For the keys in `bytes` from number `from` on, but not number `to`: at most PREFETCH_KEYS of them. */
@@ -27,7 +24,7 @@ export class Prefetch {
     const count = Math.min(PREFETCH_KEYS, to - from);
     const hashes = this.#hashes;
     for (let i = 0; i < count; i++) hashes[i] = this.#residency.hash(bytes, starts[from + i]!, ends[from + i]!);
-    this.touched = this.#residency.ram.prefetch(hashes, count) + this.#access.prefetch(hashes, count);
+    this.touched = this.#residency.ram.prefetch(hashes, count);
   }
 
   /** The hash of one of the keys of the last call, counted from its `from`. */

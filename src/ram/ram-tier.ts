@@ -1,38 +1,37 @@
 import { type Item, itemOf, type Place } from '../item.ts';
+import { AccessTable } from './access-table.ts';
 import { Arena, HEADER_BYTES, NOWHERE, type Mover } from './arena.ts';
 import { GhostTable, ghostsFor } from './ghost-table.ts';
+import {
+  ACCESSED_AT,
+  AT,
+  EXPIRES_AT,
+  FLAGS,
+  HASH,
+  KEY_LENGTH,
+  LENGTH,
+  NEXT,
+  PLACE_OFFSET,
+  PLACE_SEGMENT,
+  PLACE_SIZE,
+  ROW_BYTES,
+  ROW_DOUBLES,
+  ROW_WORDS,
+  STATE,
+  STORED_AT,
+  TTL_SHIFT,
+} from './row.ts';
+import { INDEX_BYTES_PER_SLOT, SlotIndex } from './slot-index.ts';
 
-/*
- * What is known of an entry is a row of 48 bytes, so that it takes one or two cache lines: a lookup reads most of it, and
- * an array for each field missed the cache once per field (200,000 items of 1 KB at random: lookup with the copy of the
- * value 1.43 instead of 1.59 us, put 1.66 instead of 1.92; rows of 64 bytes, one line each, gained nothing more).
- *
- *     cas(f64) hash at length flags expiresAt storedAt placeSegment placeOffset placeSize (u32 each) keyLength state ttlShift (u8 each) -
- */
-const ROW_BYTES = 48;
-const ROW_WORDS = ROW_BYTES / 4;
-const ROW_DOUBLES = ROW_BYTES / 8;
-const HASH = 2;
-const AT = 3;
-const LENGTH = 4;
-const FLAGS = 5;
-const EXPIRES_AT = 6;
-const STORED_AT = 7;
-const PLACE_SEGMENT = 8;
-const PLACE_OFFSET = 9;
-const PLACE_SIZE = 10;
-const KEY_LENGTH = 44;
-const STATE = 45;
-const TTL_SHIFT = 46;
-/** A row with its usual share of the hash index and the ghost table. */
-const SLOT_BYTES = ROW_BYTES + 4 * 2 + 4;
+/** A row with its share of the index and its usual share of the ghost table. */
+const SLOT_BYTES = ROW_BYTES + INDEX_BYTES_PER_SLOT + 4;
 /** Most slots: their rows are one piece of memory, of which Node 20 allows 4 GiB. Reached above `-m` 22 GB or so. */
 const MAX_SLOTS = Math.floor((2 ** 32 - 1) / ROW_BYTES);
 /**
  * Bytes of budget per slot. The number of slots follows from the budget, so that nothing is ever rehashed
  * while clients wait; items smaller than this on average run out of slots before they run out of arena.
  */
-const BUDGET_PER_SLOT = 192;
+const BUDGET_PER_SLOT = 208;
 /** Most keys of one `prefetch`. */
 const PREFETCHED_MAX = 64;
 /** As for `-m`. */
@@ -72,8 +71,7 @@ export interface RamStats {
 export class RamTier implements Mover {
   #slots: number;
   #arena: Arena;
-  #index: Uint32Array;
-  #mask: number;
+  #index: SlotIndex;
   #ghosts: GhostTable;
   /** The rows, three views of the same memory. */
   #words: Uint32Array;
@@ -87,44 +85,42 @@ export class RamTier implements Mover {
   /** Index cells and then addresses of the keys that are prefetched. */
   readonly #prefetched = new Uint32Array(PREFETCHED_MAX);
   #limitBytes: number;
+  /** When keys that are not in the tier were asked for. */
+  readonly access: AccessTable;
 
   /**
    * `bytes` is a bound on everything the tier allocates; too few for four segments = an empty tier. It makes use of 32 GiB and
-   * its rows at most.
+   * its rows at most. `access` is told when a key was last asked for that leaves the tier.
    *
    * @throws RangeError above 1 TiB, or when there is not so much memory
    */
-  constructor(bytes: number) {
+  constructor(bytes: number, access: AccessTable = new AccessTable(0)) {
     if (bytes > MAX_BYTES) throw new RangeError(`A RAM tier of ${bytes} bytes: at most ${MAX_BYTES} are possible`);
     this.#limitBytes = bytes;
+    this.access = access;
     this.#slots = Math.min(MAX_SLOTS, Math.max(16, Math.floor(bytes / BUDGET_PER_SLOT)));
     // Powers of two may take more per slot than SLOT_BYTES counts: the arena has what is really left.
-    const tableBytes = 4 * (bucketsFor(this.#slots) + ghostsFor(this.#slots));
-    this.#arena = new Arena(bytes - this.#slots * ROW_BYTES - tableBytes, this);
+    const ghostBytes = 4 * ghostsFor(this.#slots);
+    this.#arena = new Arena(bytes - this.#slots * (ROW_BYTES + INDEX_BYTES_PER_SLOT) - ghostBytes, this);
     const capacity = this.#arena.enabled ? this.#slots : 0;
-    const buckets = bucketsFor(capacity);
-    this.#index = new Uint32Array(buckets);
-    this.#mask = buckets - 1;
     this.#ghosts = new GhostTable(ghostsFor(capacity), this.#arena.segments);
     const rows = new ArrayBuffer(capacity * ROW_BYTES);
     this.#words = new Uint32Array(rows);
     this.#doubles = new Float64Array(rows);
     this.#bytes = new Uint8Array(rows);
+    this.#index = new SlotIndex(capacity, this.#words);
   }
 
   /** The slot of a key, or -1. */
   find(hash: number, key: Uint8Array, start: number, end: number): number {
     const length = end - start;
-    const index = this.#index;
-    const mask = this.#mask;
-    for (let i = hash & mask; ; i = (i + 1) & mask) {
-      const entry = index[i]!;
-      if (entry === 0) return -1;
+    for (let entry = this.#index.first(hash); entry !== 0; entry = this.#words[(entry - 1) * ROW_WORDS + NEXT]!) {
       const slot = entry - 1;
       if (this.#words[slot * ROW_WORDS + HASH] === hash && this.#bytes[slot * ROW_BYTES + KEY_LENGTH] === length && this.#sameKey(slot, key, start, length)) {
         return slot;
       }
     }
+    return -1;
   }
 
   /**
@@ -132,16 +128,13 @@ export class RamTier implements Mover {
    * may not have been in use for long, and memory that was not is slow.
    */
   findPlaced(hash: number, segment: number, offset: number): number {
-    const index = this.#index;
-    const mask = this.#mask;
-    for (let i = hash & mask; ; i = (i + 1) & mask) {
-      const entry = index[i]!;
-      if (entry === 0) return -1;
+    for (let entry = this.#index.first(hash); entry !== 0; entry = this.#words[(entry - 1) * ROW_WORDS + NEXT]!) {
       const slot = entry - 1;
       const row = slot * ROW_WORDS;
       const isPlaced = (this.#bytes[slot * ROW_BYTES + STATE]! & (OUT_OF_LINE_BIT | ABSENT_BIT)) === OUT_OF_LINE_BIT;
       if (isPlaced && this.#words[row + HASH] === hash && this.#words[row + PLACE_OFFSET] === offset && this.#words[row + PLACE_SEGMENT] === segment) return slot;
     }
+    return -1;
   }
 
   /**
@@ -152,7 +145,7 @@ export class RamTier implements Mover {
     const index = this.#index;
     const words = this.#words;
     const places = this.#prefetched;
-    for (let i = 0; i < count; i++) places[i] = index[hashes[i]! & this.#mask]!;
+    for (let i = 0; i < count; i++) places[i] = index.first(hashes[i]!);
     for (let i = 0; i < count; i++) {
       const entry = places[i]!;
       places[i] = entry === 0 ? NOWHERE : words[(entry - 1) * ROW_WORDS + AT]!;
@@ -169,6 +162,16 @@ export class RamTier implements Mover {
   touched(slot: number): void {
     const state = this.#bytes[slot * ROW_BYTES + STATE]!;
     if ((state & FREQUENCY_MASK) < MAX_FREQUENCY) this.#bytes[slot * ROW_BYTES + STATE] = state + 1;
+  }
+
+  /** Notes that an item was asked for, for `accessedAt`. */
+  noteAccess(slot: number, now: number): void {
+    this.#words[slot * ROW_WORDS + ACCESSED_AT] = now;
+  }
+
+  /** Unix seconds when the item was last asked for; 0 when it never was, or that is forgotten. */
+  accessedAt(slot: number): number {
+    return this.#words[slot * ROW_WORDS + ACCESSED_AT]!;
   }
 
   isAbsent(slot: number): boolean {
@@ -231,15 +234,17 @@ export class RamTier implements Mover {
 
   /**
    * Remembers the newest state of a key: an item with its value, or undefined for absent. Returns
-   * false, and forgets the key, when it is too large to be kept.
+   * false, and forgets the key, when it is too large to be kept. `accessedAt` is when the item was last asked for: Unix seconds,
+   * 0 = never, undefined = as it is known.
    */
-  put(hash: number, key: Uint8Array, start: number, end: number, item: Item | undefined): boolean {
+  put(hash: number, key: Uint8Array, start: number, end: number, item: Item | undefined, accessedAt?: number): boolean {
     const keyLength = end - start;
     const length = item === undefined ? 0 : item.length;
     const size = this.#arena.sizeOf(keyLength + length);
     let slot = this.find(hash, key, start, end);
     if (!this.#arena.fits(size) || (item !== undefined && (item.value === undefined || item.chosenCas !== undefined))) {
       if (slot >= 0) this.#free(slot);
+      if (accessedAt !== undefined) this.access.note(hash, accessedAt);
       return false;
     }
     let frequency = 0;
@@ -258,13 +263,15 @@ export class RamTier implements Mover {
       this.#words[slot * ROW_WORDS + AT] = NOWHERE;
       this.#words[slot * ROW_WORDS + HASH] = hash;
       this.#bytes[slot * ROW_BYTES + KEY_LENGTH] = keyLength;
+      this.#words[slot * ROW_WORDS + ACCESSED_AT] = accessedAt ?? this.access.last(hash);
       const known = this.#ghosts.take(hash, this.#arena.smallEvicted, this.#arena.segmentsUsed);
       this.#words[slot * ROW_WORDS + AT] = this.#arena.allocate(slot, size, known);
       this.#writeKey(slot, key, start, keyLength);
-      this.#link(slot, hash);
+      this.#index.add(slot);
       this.#used++;
     }
     this.#words[slot * ROW_WORDS + LENGTH] = length;
+    if (accessedAt !== undefined) this.#words[slot * ROW_WORDS + ACCESSED_AT] = accessedAt;
     if (item === undefined) {
       this.#bytes[slot * ROW_BYTES + STATE] = frequency | ABSENT_BIT;
       this.#absent++;
@@ -300,7 +307,7 @@ export class RamTier implements Mover {
     this.#words[slot * ROW_WORDS + PLACE_SIZE] = size;
   }
 
-  /** Forgets a key; nothing is known about it any more. */
+  /** Forgets a key; nothing is known about it any more, but when it was asked for. */
   forget(hash: number, key: Uint8Array, start: number, end: number): void {
     const slot = this.find(hash, key, start, end);
     if (slot >= 0) this.#free(slot);
@@ -308,8 +315,10 @@ export class RamTier implements Mover {
 
   /** Forgets everything. */
   clear(): void {
+    // What it has is older than what the rows had.
+    this.access.clear();
     this.#arena.clear();
-    this.#index.fill(0);
+    this.#index.clear();
     this.#freeSlot = NOWHERE;
     this.#neverUsed = 0;
     this.#used = 0;
@@ -324,13 +333,13 @@ export class RamTier implements Mover {
    */
   resize(bytes: number): void {
     if (bytes === this.#limitBytes) return;
-    const fresh = new RamTier(bytes);
+    const fresh = new RamTier(bytes, this.access);
+    this.access.clear();
     fresh.#arena.belongTo(this);
     this.#limitBytes = fresh.#limitBytes;
     this.#slots = fresh.#slots;
     this.#arena = fresh.#arena;
     this.#index = fresh.#index;
-    this.#mask = fresh.#mask;
     this.#ghosts = fresh.#ghosts;
     this.#words = fresh.#words;
     this.#doubles = fresh.#doubles;
@@ -405,16 +414,10 @@ export class RamTier implements Mover {
     return slot;
   }
 
-  #link(slot: number, hash: number): void {
-    const index = this.#index;
-    let i = hash & this.#mask;
-    while (index[i] !== 0) i = (i + 1) & this.#mask;
-    index[i] = slot + 1;
-  }
-
   #free(slot: number): void {
     if (this.#words[slot * ROW_WORDS + AT] !== NOWHERE) this.#arena.discard(this.#words[slot * ROW_WORDS + AT]!);
-    this.#unlink(slot);
+    this.access.note(this.#words[slot * ROW_WORDS + HASH]!, this.#words[slot * ROW_WORDS + ACCESSED_AT]!);
+    this.#index.remove(slot);
     this.#used--;
     if (this.isAbsent(slot)) this.#absent--;
     this.#bytes[slot * ROW_BYTES + STATE] = 0;
@@ -422,25 +425,4 @@ export class RamTier implements Mover {
     this.#words[slot * ROW_WORDS + LENGTH] = this.#freeSlot;
     this.#freeSlot = slot;
   }
-
-  /** Deletes from the open-addressing index by shifting back what would no longer be found. */
-  #unlink(slot: number): void {
-    const index = this.#index;
-    const mask = this.#mask;
-    let hole = this.#words[slot * ROW_WORDS + HASH]! & mask;
-    while (index[hole] !== slot + 1) hole = (hole + 1) & mask;
-    for (let i = (hole + 1) & mask; index[i] !== 0; i = (i + 1) & mask) {
-      const home = this.#words[(index[i]! - 1) * ROW_WORDS + HASH]! & mask;
-      if (((i - home) & mask) >= ((i - hole) & mask)) {
-        index[hole] = index[i]!;
-        hole = i;
-      }
-    }
-    index[hole] = 0;
-  }
-}
-
-/** Cells of the hash index: at most three quarters of them are used. */
-function bucketsFor(slots: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(16, slots * 1.34)));
 }

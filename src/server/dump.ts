@@ -26,10 +26,11 @@ export class Dump {
 
   /** The whole reply to `lru_crawler metadump`. */
   metadump(): AsyncGenerator<Buffer, void, undefined> {
-    const { residency, access } = this.#cache;
+    const { residency } = this.#cache;
     const bytes = Buffer.allocUnsafe(KEY_MAX_LENGTH);
     return this.#dump(END, ({ key, item }) => {
-      const last = access.last(residency.hash(bytes, 0, bytes.write(key, 'latin1')));
+      const range = { buffer: bytes, start: 0, end: bytes.write(key, 'latin1') };
+      const last = this.#cache.lastAccess(residency.hash(bytes, 0, range.end), range);
       return metadumpLine(key, item, {
         lastAccess: Math.max(last, item.storedAt),
         isFetched: last !== 0,

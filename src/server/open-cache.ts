@@ -48,8 +48,8 @@ export async function openCache(config: ServeConfig, deps: OpenCacheDeps): Promi
     onLogCut: (cut) => logger.warn(cut, "the end of LevelDB's log is left out: a crash or a power failure cut it off"),
   };
   const store = await openOrMend(config.file, options, deps.mend);
-  residency = new Residency(store, new RamTier(memory.ramTierBytes(memory.megabytes)), line);
-  const cache = new Cache(store, residency, new AccessTable(memory.accessBytes), clock, config.maxItemSize, {
+  residency = new Residency(store, new RamTier(memory.ramTierBytes(memory.megabytes), new AccessTable(memory.accessBytes)), line);
+  const cache = new Cache(store, residency, clock, config.maxItemSize, {
     cas: config.cas,
     prefixDelimiter: config.prefixDelimiter,
     detail: config.detail,

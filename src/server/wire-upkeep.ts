@@ -52,11 +52,11 @@ export async function wireUpkeep(config: ServeConfig, deps: WireUpkeepDeps): Pro
 /** What evicts by whatever limit works on. From now on reads are counted. */
 function evictionDeps(cache: Cache, store: Store, watch: WatchHub): GiveUpDeps & { readonly sketch: ReadSketch } {
   const sketch = new ReadSketch(store.state.items);
-  cache.access.sketch = sketch;
+  cache.sketch = sketch;
   if (store.counted !== undefined) cache.prefixes.quotas = new QuotaStats(store.counted);
   const onEvicted = ({ key, item }: Evicted): void => {
     const bytes = Buffer.from(key, 'latin1');
-    const last = cache.access.last(cache.residency.hash(bytes, 0, bytes.length));
+    const last = cache.lastAccess(cache.residency.hash(bytes, 0, bytes.length), { buffer: bytes, start: 0, end: bytes.length });
     const now = cache.now();
     cache.prefixes.countEviction(key);
     watch.evicted(bytes, 0, bytes.length, last !== 0, item.expiresAt === 0 ? -1 : item.expiresAt - now, now - Math.max(last, item.storedAt), item.length);

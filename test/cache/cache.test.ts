@@ -6,7 +6,6 @@ import { Command, MetaFields, Op } from '../../src/cache/command.ts';
 import { type Counters, newCounters } from '../../src/cache/counters.ts';
 import { MetaCache } from '../../src/cache/meta-cache.ts';
 import type { StoreOp } from '../../src/cache/store-item.ts';
-import { AccessTable } from '../../src/ram/access-table.ts';
 import { keyRange, OpenCache } from '../support/open-cache.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 
@@ -15,7 +14,7 @@ const KEY = keyRange('k');
 async function withCache(options: CacheOptions, use: (cache: Cache, open: OpenCache) => void): Promise<void> {
   const open = await OpenCache.open(tempDirectory());
   try {
-    use(new Cache(open.store, open.residency, new AccessTable(4096), open.clock, 1024 * 1024, options), open);
+    use(new Cache(open.store, open.residency, open.clock, 1024 * 1024, options), open);
   } finally {
     await open.close();
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PREFETCH_KEYS } from '../../src/cache/prefetch.ts';
 import { bytesOf } from '../support/build-item.ts';
-import { OpenCache } from '../support/open-cache.ts';
+import { keyRange, OpenCache } from '../support/open-cache.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 
 describe('Prefetch', () => {
@@ -17,7 +17,7 @@ describe('Prefetch', () => {
     cache.prefetch.keys(line, starts, ends, 2, keys.length);
     for (let i = 0; i < PREFETCH_KEYS; i++) expect(cache.prefetch.hash(i)).toBe(residency.hashOf(keys[2 + i]!));
     expect(residency.ram.stats()).toEqual(before);
-    for (const key of keys) expect(cache.access.last(residency.hashOf(key))).toBe(0);
+    for (const key of keys) expect(cache.lastAccess(residency.hashOf(key), keyRange(key))).toBe(0);
     await open.close();
   });
 });

@@ -11,7 +11,7 @@ afterEach(() => vi.restoreAllMocks());
 /** Has the absence of a key in memory, as after a delete by a client. */
 function rememberAbsent({ residency }: OpenCache, key: string): void {
   const bytes = Buffer.from(key);
-  residency.remember(residency.hash(bytes, 0, bytes.length), bytes, 0, bytes.length, key, undefined);
+  residency.remember(residency.hash(bytes, 0, bytes.length), bytes, 0, bytes.length, key, undefined, 0);
 }
 
 function isInRam({ residency }: OpenCache, key: string): boolean {

@@ -76,7 +76,7 @@ export class Rig {
     this.#directory = directory;
     this.#store = store;
     this.clock = clock;
-    const cache = new Cache(store, residency, new AccessTable(4096), clock, MAX_ITEM_SIZE);
+    const cache = new Cache(store, residency, clock, MAX_ITEM_SIZE);
     const quotas = new Quotas(store, [{ prefix: 'q:', bytes: QUOTA_BYTES }]);
     cache.hasQuota = (key, growth) => quotas.hasRoom(key, growth);
     const line = new SlicedQueue(SLICE_MS);
@@ -118,7 +118,7 @@ export class Rig {
       ephemeral: { seconds: 10, limitBytes: EPHEMERAL_BYTES, clock },
       onFailed: (keys) => residency?.forget(keys),
     });
-    residency = new Residency(store, new RamTier(RAM_BYTES));
+    residency = new Residency(store, new RamTier(RAM_BYTES, new AccessTable(4096)));
     const file = new PasswordFile(passwords);
     await file.reload();
     return new Rig(directory, store, clock, residency, file);

@@ -2,11 +2,12 @@ import { Buffer as NodeBuffer } from 'node:buffer';
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import type { Item, Place } from '../../src/item.ts';
+import { AccessTable } from '../../src/ram/access-table.ts';
 import { hashKey } from '../../src/ram/hash.ts';
 import { RamTier } from '../../src/ram/ram-tier.ts';
 import { buildItem, bytesOf } from '../support/build-item.ts';
 
-/** Few distinct hashes, so that the index gets long runs of collisions. */
+/** Few distinct hashes, so that many keys share a bucket of the index. */
 function hashOf(key: Buffer): number {
   return hashKey(key, 0, key.length, 1) & 0x3f;
 }
@@ -30,6 +31,23 @@ function forget(tier: RamTier, key: string): void {
   tier.forget(hashOf(bytes), bytes, 0, bytes.length);
 }
 
+/** A key with a hash that none of the others has. */
+const OWN = { hash: 0x12345678, bytes: Buffer.from('its own') };
+
+function putOwn(tier: RamTier, item: Item | undefined, accessedAt?: number): boolean {
+  return tier.put(OWN.hash, OWN.bytes, 0, OWN.bytes.length, item, accessedAt);
+}
+
+function findOwn(tier: RamTier): number {
+  return tier.find(OWN.hash, OWN.bytes, 0, OWN.bytes.length);
+}
+
+/** Puts what pushes all else out: keys that nobody asks for again. */
+function pushOut(tier: RamTier): void {
+  const item = buildItem({ value: Buffer.alloc(1000) });
+  for (let i = 1; i < 1000; i++) tier.put(i * 0x10000, Buffer.from(`other ${i}`), 0, 9, item);
+}
+
 /** Puts enough to use all segments, some of it more than once. */
 function crowd(tier: RamTier, bytes: number): void {
   const item = buildItem({ value: Buffer.alloc(4000) });
@@ -42,7 +60,7 @@ function crowd(tier: RamTier, bytes: number): void {
 /** Everything allocated by typed arrays and unpooled buffers while `work` runs. */
 function bytesAllocated(work: () => void): number {
   let allocated = 0;
-  for (const Real of [Uint8Array, Uint32Array, Float64Array]) {
+  for (const Real of [ArrayBuffer, Uint8Array, Uint32Array, Float64Array]) {
     vi.stubGlobal(
       Real.name,
       new Proxy(Real, {
@@ -176,6 +194,50 @@ describe('RamTier', () => {
     tier.clear();
     expect(find(tier, 'k')).toBe(-1);
     expect(tier.stats()).toMatchObject({ items: 0, absent: 0, usedBytes: 0 });
+  });
+
+  it('knows when an item was asked for as long as it is the same one, also when it was evicted meanwhile', () => {
+    const access = new AccessTable(2 ** 20);
+    const tier = new RamTier(100_000, access);
+    putOwn(tier, buildItem({ value: bytesOf(10, 1) }), 0);
+    expect(tier.accessedAt(findOwn(tier))).toBe(0);
+    tier.noteAccess(findOwn(tier), 77);
+    pushOut(tier);
+    expect(findOwn(tier)).toBe(-1);
+    expect(access.last(OWN.hash)).toBe(77);
+    // Read from the disk again.
+    putOwn(tier, buildItem({ value: bytesOf(10, 1) }));
+    expect(tier.accessedAt(findOwn(tier))).toBe(77);
+    putOwn(tier, buildItem({ value: bytesOf(10, 1) }));
+    expect(tier.accessedAt(findOwn(tier))).toBe(77);
+    // Stored anew.
+    putOwn(tier, buildItem({ value: bytesOf(10, 2) }), 0);
+    expect(tier.accessedAt(findOwn(tier))).toBe(0);
+    tier.forget(OWN.hash, OWN.bytes, 0, OWN.bytes.length);
+    expect(access.last(OWN.hash)).toBe(0);
+  });
+
+  it('knows when an item was asked for that it could not keep', () => {
+    const access = new AccessTable(2 ** 20);
+    const tier = new RamTier(100_000, access);
+    putOwn(tier, buildItem({ value: bytesOf(10, 1) }), 55);
+    putOwn(tier, buildItem({ value: bytesOf(90_000, 2) }));
+    expect(access.last(OWN.hash)).toBe(55);
+    putOwn(tier, buildItem({ value: bytesOf(90_000, 2) }), 0);
+    expect(access.last(OWN.hash)).toBe(0);
+  });
+
+  it.each([
+    ['clear', (tier: RamTier) => tier.clear()],
+    ['a change of its limit', (tier: RamTier) => tier.resize(200_000)],
+  ])('takes no item for one that was asked for before it was stored, after %s', (_name, forgetAll) => {
+    const tier = new RamTier(100_000, new AccessTable(2 ** 20));
+    putOwn(tier, buildItem({ value: bytesOf(10, 1) }), 55);
+    tier.forget(OWN.hash, OWN.bytes, 0, OWN.bytes.length);
+    putOwn(tier, buildItem({ value: bytesOf(10, 2) }), 0);
+    forgetAll(tier);
+    putOwn(tier, buildItem({ value: bytesOf(10, 2) }));
+    expect(tier.accessedAt(findOwn(tier))).toBe(0);
   });
 
   it('is empty and usable after clear', () => {

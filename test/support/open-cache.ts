@@ -107,9 +107,9 @@ export class OpenCache {
       ephemeral: this.#ephemeral === undefined ? undefined : { ...this.#ephemeral, clock: this.clock },
       onFailed: (keys) => residency?.forget(keys),
     });
-    residency = new Residency(this.store, new RamTier(this.#ramBytes));
+    residency = new Residency(this.store, new RamTier(this.#ramBytes, new AccessTable(4096)));
     this.residency = residency;
-    this.cache = new Cache(this.store, residency, new AccessTable(4096), this.clock, MAX_ITEM_SIZE);
+    this.cache = new Cache(this.store, residency, this.clock, MAX_ITEM_SIZE);
     this.target = new LocalTarget(this.cache, this.store);
   }
 }

@@ -32,7 +32,7 @@ async function start(budget: Partial<DiskBudget> = {}): Promise<Fixture> {
 /** An evictor that knows nothing but what is on disk. */
 async function over(open: OpenCache, budget: Partial<DiskBudget> = {}): Promise<Fixture> {
   const sketch = new ReadSketch(0);
-  open.cache.access.sketch = sketch;
+  open.cache.sketch = sketch;
   const evicted: string[] = [];
   const marks: DiskBudget = { limit: 1e9, low: 1, begin: 2, high: 1e9, full: 1e9, segmentBytes: SEGMENT_BYTES, writeBufferBytes: 1, tableBytes: 1, ...budget };
   const evictor = new Evictor({ cache: open.cache, store: open.store, sketch, budget: marks, stepRows: STEP_ROWS, onEvicted: ({ key }) => evicted.push(key) });

@@ -25,7 +25,7 @@ interface Fixture {
 
 function over(open: OpenCache, limits: readonly QuotaConfig[]): Fixture {
   const sketch = new ReadSketch(0);
-  open.cache.access.sketch = sketch;
+  open.cache.sketch = sketch;
   const evicted: string[] = [];
   const quotas = new Quotas(open.store, limits);
   const evictor = new QuotaEvictor({ cache: open.cache, store: open.store, sketch, quotas, onEvicted: ({ key }) => evicted.push(key) });

@@ -36,7 +36,7 @@ export class StorePolicy implements Policy {
     this.#open = open;
     const { cache, store } = open;
     const sketch = new ReadSketch(0);
-    cache.access.sketch = sketch;
+    cache.sketch = sketch;
     this.#evictor = new Evictor({ cache, store, sketch, budget: itemsBudget(capacity, () => this.#evictor.used - store.values.bytes - rowBytes(store)), onEvicted: () => {} });
   }
 
