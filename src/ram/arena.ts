@@ -15,6 +15,12 @@ const SMALL_SHARE = 0.1;
  */
 const SURVIVORS_SHARE = 0.75;
 
+/**
+ * Segments whose memory is asked for at once. The system has it in huge pages only where a piece is larger than these (2 MB), and only
+ * what is used of it takes memory. What that gains is in docs/operations.md, "Huge pages".
+ */
+const SLAB_SEGMENTS = 32;
+
 /** Who owns the slots that records belong to. */
 export interface Mover {
   livesAt(slot: number, address: number): boolean;
@@ -27,12 +33,13 @@ export interface Mover {
 /**
  * Memory in equal segments that are filled front to back and evicted whole, in two FIFO queues.
  * A record is `slot u32, size u32, key, value`, padded to 8 bytes; an address counts units of 8
- * bytes from the start of segment 0. Segments are allocated when first needed.
+ * bytes from the start of segment 0. Memory is allocated when first needed, for some segments at a time.
  */
 export class Arena {
   readonly #segmentBytes: number;
   readonly #segmentUnits: number;
   readonly #count: number;
+  readonly #slabs: ArrayBuffer[] = [];
   readonly #buffers: Buffer[] = [];
   readonly #words: Uint32Array[] = [];
   readonly #fill: Uint32Array;
@@ -215,13 +222,19 @@ export class Arena {
   #open(main: boolean): number {
     const segment = this.#free.pop()!;
     if (this.#buffers[segment] === undefined) {
-      const buffer = Buffer.allocUnsafeSlow(this.#segmentBytes);
-      this.#buffers[segment] = buffer;
-      this.#words[segment] = new Uint32Array(buffer.buffer, buffer.byteOffset, this.#segmentBytes / 4);
+      const inSlab = segment % SLAB_SEGMENTS;
+      const slab = this.#slabWith(segment - inSlab);
+      this.#buffers[segment] = Buffer.from(slab, inSlab * this.#segmentBytes, this.#segmentBytes);
+      this.#words[segment] = new Uint32Array(slab, inSlab * this.#segmentBytes, this.#segmentBytes / 4);
     }
     (main ? this.#main : this.#small).push(segment);
     if (main) this.#activeMain = segment;
     else this.#activeSmall = segment;
     return segment;
+  }
+
+  /** The memory of the segments from `first` on. */
+  #slabWith(first: number): ArrayBuffer {
+    return (this.#slabs[first / SLAB_SEGMENTS] ??= new ArrayBuffer(Math.min(SLAB_SEGMENTS, this.#count - first) * this.#segmentBytes));
   }
 }
