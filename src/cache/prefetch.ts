@@ -4,7 +4,7 @@ import type { Residency } from './residency.ts';
 export const PREFETCH_KEYS = 16;
 
 /**
- * Brings what the lookups of some keys will touch into the processor's cache. A lookup waits for memory four times, one wait
+ * Brings what the lookups of some keys will touch into the processor's cache. A lookup waits for memory three times, one wait
  * after the other, and so does the next; but the waits of several keys pass at the same time when nothing else depends on
  * them. Of 16 keys of 1 KB among 100,000 that saves a fifth to a third of all CPU (`npm run bench -- --workloads
  * multiget-16,get-1k-p16`).

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 /** How a process is started. */
 export interface StartOptions {
   readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
   readonly stdio: StdioOptions;
 }
 

@@ -13,6 +13,8 @@ import { sessionUsage, type Usage } from './process-usage.ts';
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 20_000;
 const POLL_MS = 5;
+/** Has glibc ask for memory in huge pages, as `npm start` and the systemd unit do (docs/operations.md). For all servers alike. */
+const HUGE_PAGES = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
 /** A server that used no more than this in a quiet period has nothing left to do. */
 const QUIET_CPU_SECONDS = 0.011;
 const QUIET_MS = 250;
@@ -63,7 +65,7 @@ export class Server {
     const errorFile = join(directory, 'stderr');
     const errorHandle = openSync(errorFile, 'w');
     const child = await keeper
-      .start(file, args, { cwd: dataDirectory, stdio: ['ignore', contestant.announcesPort ? 'pipe' : 'ignore', errorHandle] })
+      .start(file, args, { cwd: dataDirectory, env: { ...HUGE_PAGES, ...process.env }, stdio: ['ignore', contestant.announcesPort ? 'pipe' : 'ignore', errorHandle] })
       .finally(() => closeSync(errorHandle));
     try {
       const port = contestant.announcesPort ? await announcedPort(child) : context.port;
