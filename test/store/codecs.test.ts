@@ -197,7 +197,7 @@ describe('what a record tells of its item', () => {
         writeRecord(record, key, item);
         const place = { segment: 1, offset: 16, size: record.length };
         const again = itemOfRecord(record, place);
-        const isAll = isDeepStrictEqual(again, { ...item, value: undefined, place });
+        const isAll = isDeepStrictEqual({ ...again }, { ...item, value: undefined, place });
         expect(isAll).toBe(isToldByRecord(item));
       }),
     );
