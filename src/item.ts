@@ -47,7 +47,7 @@ export interface Item {
  * larger number came into a field (a cas unique that is no small integer), but went on to be made with them, and each item was
  * then moved to the newer map (`node --trace-migration` said so once per set): 4 % of the CPU of sets.
  */
-class StoredItem implements Item {
+export class BuiltItem<P extends Place | undefined> implements Item {
   declare readonly flags: number;
   declare readonly expiresAt: number;
   declare readonly storedAt: number;
@@ -57,7 +57,7 @@ class StoredItem implements Item {
   declare readonly chosenCas: U64 | undefined;
   declare readonly length: number;
   declare readonly value: Buffer | undefined;
-  declare readonly place: Place | undefined;
+  declare readonly place: P;
 
   constructor(
     flags: number,
@@ -69,7 +69,7 @@ class StoredItem implements Item {
     chosenCas: U64 | undefined,
     length: number,
     value: Buffer | undefined,
-    place: Place | undefined,
+    place: P,
   ) {
     this.flags = flags;
     this.expiresAt = expiresAt;
@@ -82,22 +82,6 @@ class StoredItem implements Item {
     this.value = value;
     this.place = place;
   }
-}
-
-/** Makes an item. Hot paths make them here alone, and elsewhere a literal does. */
-export function itemOf<P extends Place | undefined>(
-  flags: number,
-  expiresAt: number,
-  storedAt: number,
-  cas: number,
-  ttlShift: number,
-  bits: number,
-  chosenCas: U64 | undefined,
-  length: number,
-  value: Buffer | undefined,
-  place: P,
-): Item & { readonly place: P } {
-  return new StoredItem(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place) as Item & { readonly place: P };
 }
 
 /** The cas unique that clients see. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { BASE64_KEY, casOf, type Item, itemOf, type U64 } from '../item.ts';
+import { BASE64_KEY, BuiltItem, casOf, type Item, type U64 } from '../item.ts';
 import type { ReadSketch } from '../ram/read-sketch.ts';
 import { STEP_BYTES } from '../steps.ts';
 import type { Store } from '../store/store.ts';
@@ -121,7 +121,7 @@ export class KeyedItems {
   /** An item to be put: `expiresAt` may be AT_ONCE. */
   newItem(now: number, flags: number, exptime: number, value: Buffer): Item {
     const expiresAt = expiryOf(exptime, now);
-    return itemOf(flags, expiresAt, now, 0, expiresAt > 0 ? ttlShift(expiresAt - now) : 0, 0, undefined, value.length, value, undefined);
+    return new BuiltItem(flags, expiresAt, now, 0, expiresAt > 0 ? ttlShift(expiresAt - now) : 0, 0, undefined, value.length, value, undefined);
   }
 
   /**
@@ -304,7 +304,7 @@ export class KeyedItems {
     this.storedCas = this.showsCas ? (item.chosenCas ?? cas) : 0;
     const { flags, storedAt, ttlShift, bits, chosenCas, value } = item;
     const expiresAt = item.expiresAt === AT_ONCE ? now : item.expiresAt;
-    return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, undefined);
+    return new BuiltItem(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, undefined);
   }
 
   /** What is stored under a key, dead or alive, its value not needed; null = nothing. */

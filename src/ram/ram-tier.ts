@@ -1,4 +1,4 @@
-import { type Item, itemOf, type Place } from '../item.ts';
+import { BuiltItem, type Item, type Place } from '../item.ts';
 import { AccessTable } from './access-table.ts';
 import { Arena, HEADER_BYTES, NOWHERE, type Mover } from './arena.ts';
 import { GhostTable, ghostsFor } from './ghost-table.ts';
@@ -218,7 +218,7 @@ export class RamTier implements Mover {
     const row = slot * ROW_WORDS;
     const place: Place | undefined =
       (state & OUT_OF_LINE_BIT) !== 0 ? { segment: this.#words[row + PLACE_SEGMENT]!, offset: this.#words[row + PLACE_OFFSET]!, size: this.#words[row + PLACE_SIZE]! } : undefined;
-    return itemOf(
+    return new BuiltItem(
       this.#words[row + FLAGS]!,
       this.#words[row + EXPIRES_AT]!,
       this.#words[row + STORED_AT]!,

@@ -1,4 +1,4 @@
-import { type Item, itemOf, type Place, type U64 } from '../item.ts';
+import { BuiltItem, type Item, type Place, type U64 } from '../item.ts';
 import { crc32 } from './crc32.ts';
 
 /*
@@ -73,7 +73,7 @@ export function readItemRow(row: Buffer, keyLength: number): Item | undefined {
   const place: Place | undefined = inline ? undefined : { segment: row.readUInt32LE(rest), offset: row.readUInt32LE(rest + 4), size: RECORD_HEAD_BYTES + keyLength + length };
   const chosenCas = rest === HEAD_BYTES ? undefined : canonical(row.readBigUInt64LE(HEAD_BYTES));
   const value = inline ? row.subarray(rest) : undefined;
-  return itemOf(row.readUInt32LE(2), row.readUInt32LE(6), row.readUInt32LE(10), readU53(row, 14), row[1]!, kind >> BITS_AT, chosenCas, length, value, place);
+  return new BuiltItem(row.readUInt32LE(2), row.readUInt32LE(6), row.readUInt32LE(10), readU53(row, 14), row[1]!, kind >> BITS_AT, chosenCas, length, value, place);
 }
 
 function canonical(n: bigint): U64 {

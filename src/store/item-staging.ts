@@ -1,4 +1,4 @@
-import { type Item, itemOf, type Place } from '../item.ts';
+import { BuiltItem, type Item, type Place } from '../item.ts';
 import { STEP_BYTES } from '../steps.ts';
 import type { CommitPipeline } from './commit-pipeline.ts';
 import type { Contents } from './contents.ts';
@@ -153,5 +153,5 @@ function copied(bytes: Buffer, slab: Slab): Buffer {
 /** The item with another value and place. */
 function withValue<P extends Place | undefined>(item: Item, value: Buffer | undefined, place: P): Item & { readonly place: P } {
   const { flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length } = item;
-  return itemOf(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place);
+  return new BuiltItem(flags, expiresAt, storedAt, cas, ttlShift, bits, chosenCas, length, value, place);
 }

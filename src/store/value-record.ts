@@ -1,4 +1,4 @@
-import { type Item, itemOf, type Place } from '../item.ts';
+import { BuiltItem, type Item, type Place } from '../item.ts';
 import { STEP_BYTES } from '../steps.ts';
 import { crc32 } from './crc32.ts';
 import { crc32InSteps } from './crc32-steps.ts';
@@ -182,5 +182,5 @@ export function itemOfRecord(record: Buffer, place: Place): Item {
   const expiresAt = record.readUInt32LE(16);
   const storedAt = record.readUInt32LE(20);
   const length = record.readUInt32LE(8);
-  return itemOf(record.readUInt32LE(12), expiresAt, storedAt, readU53(record, 24), shiftOf(expiresAt, storedAt), recordBitsAt(record, 0), undefined, length, undefined, place);
+  return new BuiltItem(record.readUInt32LE(12), expiresAt, storedAt, readU53(record, 24), shiftOf(expiresAt, storedAt), recordBitsAt(record, 0), undefined, length, undefined, place);
 }

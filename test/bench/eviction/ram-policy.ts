@@ -1,4 +1,4 @@
-import { itemOf } from '../../../src/item.ts';
+import { BuiltItem } from '../../../src/item.ts';
 import { hashKey } from '../../../src/ram/hash.ts';
 import { RamTier } from '../../../src/ram/ram-tier.ts';
 import { keyOf, type Policy } from './policy.ts';
@@ -36,7 +36,7 @@ export class RamPolicy implements Policy {
   set(key: number, valueBytes: number): void {
     if (this.#zeros.length < valueBytes) this.#zeros = Buffer.alloc(valueBytes);
     const end = this.#key.write(keyOf(key), 'latin1');
-    const item = itemOf(FLAGS, 0, 0, CAS, 0, 0, undefined, valueBytes, this.#zeros.subarray(0, valueBytes), undefined);
+    const item = new BuiltItem(FLAGS, 0, 0, CAS, 0, 0, undefined, valueBytes, this.#zeros.subarray(0, valueBytes), undefined);
     this.#tier.put(hashKey(this.#key, 0, end, SEED), this.#key, 0, end, item);
   }
 
