@@ -97,7 +97,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
 
   get state(): ConnectionState {
     if (this.#closing) return 'conn_closing';
-    if (this.#isWatching) return 'conn_watch';
+    if (this.#isWatching()) return 'conn_watch';
     if (this.#running || this.#waiting === 'later' || this.#waiting === 'stream') return 'conn_parse_cmd';
     if (this.#waiting === 'drain') return 'conn_write';
     if (this.#waiting !== 'nothing') return 'conn_waiting';
@@ -156,13 +156,13 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
   /** Takes what was read. Returns false when reading must pause. */
   read(bytes: Buffer, length: number): boolean {
     // A watcher has nothing more to say.
-    if (this.#sender.isClosed || this.#closing || this.#peerEnded || this.#isWatching) return true;
+    if (this.#sender.isClosed || this.#closing || this.#peerEnded || this.#isWatching()) return true;
     const loop = this.#loop;
     this.#context.traffic.bytesRead += length;
     this.#readBytes += length;
     if (this.#waiting !== 'nothing' || this.#running) {
       loop.input.add(bytes.subarray(0, length));
-      this.#readingPaused = this.#hasEnough || !this.#mayReadMore(length);
+      this.#readingPaused = this.#hasEnough() || !this.#mayReadMore(length);
       loop.account();
       return !this.#readingPaused;
     }
@@ -182,7 +182,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
   /** Others who send large requests have had their turn. */
   readOn(): void {
     // Who waits for something else reads on after that.
-    if (this.#readingPaused && !this.#sender.isClosed && (this.#waiting === 'nothing' || !this.#hasEnough)) this.#readOn();
+    if (this.#readingPaused && !this.#sender.isClosed && (this.#waiting === 'nothing' || !this.#hasEnough())) this.#readOn();
   }
 
   /** Takes no further input, answers what is complete of the input there is, and ends. */
@@ -204,7 +204,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
   }
 
   /** True when nothing more should be read before what came is executed. */
-  get #hasEnough(): boolean {
+  #hasEnough(): boolean {
     return this.#loop.input.length > BACKLOG_BYTES || this.#context.memory.isShort;
   }
 
@@ -214,7 +214,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
   }
 
   /** True once it is only there to receive log lines. */
-  get #isWatching(): boolean {
+  #isWatching(): boolean {
     return this.#loop.ended === 'watch';
   }
 
@@ -309,7 +309,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
       this.#loop.account();
       return;
     }
-    if (this.#isWatching && !this.#peerEnded) {
+    if (this.#isWatching() && !this.#peerEnded) {
       this.#wait('watch');
       return;
     }

@@ -68,7 +68,7 @@ export class Replies {
 
   /** True when what is replied now has to wait for a commit; `staged`: in this run something was staged. */
   mustHold(staged: boolean): boolean {
-    return this.#held.isWaiting || (!this.#context.ackFromMemory && (staged || this.#mustWait));
+    return this.#held.isWaiting || (!this.#context.ackFromMemory && (staged || this.#mustWait()));
   }
 
   /**
@@ -80,7 +80,7 @@ export class Replies {
     if (staged) this.#stagedIn = store.stagingGroup;
     // Who asked for no reply waits only when too much is pending; but a later reply says that all before is done.
     const crowded = staged && (this.isCrowded || store.failure !== undefined);
-    if (!crowded && !(this.#mustWait && (this.#held.isWaiting || (!ackFromMemory && out.length > 0)))) {
+    if (!crowded && !(this.#mustWait() && (this.#held.isWaiting || (!ackFromMemory && out.length > 0)))) {
       this.#sender.sendWritten(out);
       return true;
     }
@@ -125,7 +125,7 @@ export class Replies {
   }
 
   /** True while a reply may not be sent: replies are held back, or what was staged here is not committed. */
-  get #mustWait(): boolean {
+  #mustWait(): boolean {
     return this.#held.isWaiting || this.#stagedIn > this.#context.store.settledGroup;
   }
 

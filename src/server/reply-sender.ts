@@ -41,18 +41,18 @@ export class ReplySender {
 
   /** Bytes of replies that the kernel has not taken. */
   get unsentBytes(): number {
-    return this.#slicedBytes + this.#unwritten;
+    return this.#slicedBytes() + this.#unwritten();
   }
 
   /** Those of them whose end `onDrained` tells. */
   get drainingBytes(): number {
     const { writableLength, writableNeedDrain } = this.#wire;
-    return this.#slicedBytes + this.#directBytes + (writableNeedDrain === true ? writableLength : 0);
+    return this.#slicedBytes() + this.#directBytes() + (writableNeedDrain === true ? writableLength : 0);
   }
 
   /** Bytes that the kernel has taken since the beginning. */
   get takenBytes(): number {
-    return this.#sentBytes - this.#slicedBytes - this.#wire.writableLength - (this.#wire._handle?.writeQueueSize ?? 0);
+    return this.#sentBytes - this.#slicedBytes() - this.#wire.writableLength - (this.#wire._handle?.writeQueueSize ?? 0);
   }
 
   /** True while unsent replies wait for others to have their turn, and not for the client. */
@@ -62,16 +62,16 @@ export class ReplySender {
 
   /** True when nothing more may be executed before the client has read; `memoryIsShort`: that of all connections. */
   mustDrain(memoryIsShort: boolean): boolean {
-    if (this.#slicedBytes > 0) return true;
+    if (this.#slicedBytes() > 0) return true;
     const { writableLength, writableNeedDrain } = this.#wire;
-    return writableLength > UNSENT_BYTES || (memoryIsShort && (writableNeedDrain === true || this.#directBytes > 0));
+    return writableLength > UNSENT_BYTES || (memoryIsShort && (writableNeedDrain === true || this.#directBytes() > 0));
   }
 
   /** Sends bytes that do not change any more. */
   send(bytes: Buffer): void {
     if (this.#isClosed) return;
     this.#count(bytes.length);
-    if (this.#slicedBytes > 0 || bytes.length > SLICE_BYTES) {
+    if (this.#slicedBytes() > 0 || bytes.length > SLICE_BYTES) {
       this.#slice([bytes]);
       return;
     }
@@ -84,7 +84,7 @@ export class ReplySender {
     const length = pieces.reduce((sum, bytes) => sum + bytes.length, 0);
     if (this.#isClosed || length === 0) return;
     this.#count(length);
-    if (this.#slicedBytes > 0 || length > SLICE_BYTES) {
+    if (this.#slicedBytes() > 0 || length > SLICE_BYTES) {
       this.#slice(pieces);
       return;
     }
@@ -107,23 +107,23 @@ export class ReplySender {
       out.abandon();
       return;
     }
-    if (this.#slicedBytes > 0) {
+    if (this.#slicedBytes() > 0) {
       this.#slice([out.slice(0, out.length)]);
       return;
     }
     this.#spend(out.length);
-    if (this.#unwritten > 0) {
+    if (this.#unwritten() > 0) {
       this.#wire.write(out.slice(0, out.length));
       return;
     }
     this.#write(out.bytes.subarray(0, out.length));
     // What the kernel did not take at once is still being sent from this memory.
-    if (this.#unwritten > 0) out.abandon();
+    if (this.#unwritten() > 0) out.abandon();
   }
 
   /** Ends the connection once all is sent. */
   end(): void {
-    if (this.#slicedBytes > 0) this.#isEnding = true;
+    if (this.#slicedBytes() > 0) this.#isEnding = true;
     else this.#wire.destroySoon();
   }
 
@@ -133,17 +133,17 @@ export class ReplySender {
     this.#sliced?.clear();
   }
 
-  get #slicedBytes(): number {
+  #slicedBytes(): number {
     return this.#sliced === undefined ? 0 : this.#sliced.length;
   }
 
-  get #directBytes(): number {
+  #directBytes(): number {
     return this.#direct === undefined ? 0 : this.#direct.pending;
   }
 
   /** Bytes with the socket that the kernel has not taken. */
-  get #unwritten(): number {
-    return this.#directBytes + this.#wire.writableLength;
+  #unwritten(): number {
+    return this.#directBytes() + this.#wire.writableLength;
   }
 
   #write(bytes: Buffer): void {
@@ -165,11 +165,11 @@ export class ReplySender {
   /** The kernel has taken what was written past the stream. */
   #taken(): void {
     // Else what came behind it will tell.
-    if (this.#slicedBytes === 0 && this.#wire.writableNeedDrain !== true) this.#onDrained();
+    if (this.#slicedBytes() === 0 && this.#wire.writableNeedDrain !== true) this.#onDrained();
   }
 
   #drained(): void {
-    if (this.#slicedBytes > 0) this.#sliced?.drained();
+    if (this.#slicedBytes() > 0) this.#sliced?.drained();
     else this.#onDrained();
   }
 
