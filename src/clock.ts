@@ -15,3 +15,30 @@ export const LATEST_NOW: number = LATEST_TIME - 1;
  * number derived from it is one that cannot be stored, or 0, which means never.
  */
 export const systemClock: Clock = { now: () => Math.min(Math.max(Math.floor(Date.now() / 1000), 1), LATEST_NOW) };
+
+/**
+ * A clock that can be held: for commands that came together it is one time, and looked up once. A look costs 50 ns, as V8 calls its
+ * runtime for it: a get took two, a get of 16 keys seventeen, 7 % of its CPU.
+ */
+export class HeldClock implements Clock {
+  readonly #clock: Clock;
+  /** 0 = not held. */
+  #held = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#held === 0 ? this.#clock.now() : this.#held;
+  }
+
+  /** From now on it is the time that it is now. To be followed by `release`, in the same turn of the event loop. */
+  hold(): void {
+    this.#held = this.#clock.now();
+  }
+
+  release(): void {
+    this.#held = 0;
+  }
+}

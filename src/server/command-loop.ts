@@ -2,6 +2,7 @@ import type { Cache } from '../cache/cache.ts';
 import { type Command, Op } from '../cache/command.ts';
 import { PREFETCH_KEYS } from '../cache/prefetch.ts';
 import type { Want } from '../cache/residency.ts';
+import type { HeldClock } from '../clock.ts';
 import { Magic } from '../protocol/binary-header.ts';
 import { CommandReader } from './command-reader.ts';
 import type { ConnectionMemory } from './connection-memory.ts';
@@ -44,7 +45,8 @@ export interface CommandContext extends ReplyContext {
   readonly turns: TurnQueue;
   /** Requests that one connection may execute before others get their turn. */
   readonly requestsPerEvent: number;
-  nowSeconds(): number;
+  /** Held while commands are executed. */
+  readonly clock: HeldClock;
   /** Told whose commands are about to be executed. */
   turn(session: Session): void;
   /** Told of each command before it is executed, if anybody wants to know. */
@@ -132,7 +134,7 @@ export class CommandLoop {
   /** Takes bytes with which there is nothing to do: they are from the midst of a data block. False when they must be run. */
   collect(bytes: Buffer, length: number): boolean {
     if (this.input.length > 0 || !this.#reader.collect(bytes, length)) return false;
-    this.#session.lastCommandAt = this.#context.nowSeconds();
+    this.#session.lastCommandAt = this.#context.clock.now();
     this.account();
     return true;
   }
@@ -155,7 +157,7 @@ export class CommandLoop {
     this.#sender.turnBytes = 0;
     this.#setFetchLimit();
     context.turn(session);
-    session.lastCommandAt = context.nowSeconds();
+    session.lastCommandAt = context.clock.now();
     replies.begin();
     dialect.staged = false;
     let staged = false;

@@ -80,7 +80,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
     this.transport = origin.transport;
     this.isLocal = origin.isLocal;
     this.#isEncrypted = origin.isEncrypted;
-    this.lastCommandAt = context.nowSeconds();
+    this.lastCommandAt = context.clock.now();
     this.#sender = new ReplySender(socket, context.traffic, context.turns, origin.transport !== 'udp' && !origin.isEncrypted, () => this.#drained());
     this.#loop = new CommandLoop(this, origin.dialect, context, this.#sender, () => this.#goOn());
     socket.on('end', () => {
@@ -233,14 +233,17 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
   /** Executes the commands in some bytes, as `CommandLoop.run`, and begins to wait for what there is to wait for. */
   #run(bytes: Buffer, end: number, owned: boolean, isAtOnce: boolean): void {
     const loop = this.#loop;
+    const { clock } = this.#context;
     let wait: Wait = 'nothing';
     this.#running = true;
+    clock.hold();
     try {
       wait = loop.run(bytes, end, owned, isAtOnce);
     } catch (error) {
       this.#context.onFault(this, error as Error);
       this.#socket.destroy();
     }
+    clock.release();
     this.#running = false;
     this.#context.out.shrink();
     loop.account();

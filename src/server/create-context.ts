@@ -41,7 +41,7 @@ export function createContext(parts: ServerParts): ConnectionContext {
     turns: new TurnQueue(line),
     reads: new ReadQueue(),
     requestsPerEvent: config.requestsPerEvent,
-    nowSeconds: () => clock.now(),
+    clock,
     turn: ({ id }) => (watch.current = id),
     trace: verbosity.trace,
     sample: undefined,

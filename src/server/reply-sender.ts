@@ -133,6 +133,7 @@ export class ReplySender {
     this.#sliced?.clear();
   }
 
+  // Methods, since V8 calls its runtime for each use of a private getter: ten of them were 3 % of a get.
   #slicedBytes(): number {
     return this.#sliced === undefined ? 0 : this.#sliced.length;
   }

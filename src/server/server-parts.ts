@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Cache } from '../cache/cache.ts';
-import type { Clock } from '../clock.ts';
+import type { HeldClock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
 import type { SlicedQueue } from '../sliced-queue.ts';
 import type { Store } from '../store/store.ts';
@@ -17,7 +17,7 @@ import type { WatchHub } from './watch-hub.ts';
 export interface ServerParts {
   readonly config: ServeConfig;
   readonly logger: Logger;
-  readonly clock: Clock;
+  readonly clock: HeldClock;
   readonly credentials: Credentials;
   readonly verbosity: Verbosity;
   readonly memory: MemoryLimit;

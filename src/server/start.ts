@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
-import { type Clock, systemClock } from '../clock.ts';
+import { type Clock, HeldClock, systemClock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
 import { TugelaError } from '../errors.ts';
 import { isOpenToOthers } from '../store/directory.ts';
@@ -53,7 +53,8 @@ export interface RunningServer {
  * @throws TugelaError TUGELA_LISTEN, TUGELA_USAGE for files of passwords and certificates, and those of Store.open
  */
 export async function startServer(config: ServeConfig, deps: StartDeps): Promise<RunningServer> {
-  const { logger, clock = systemClock } = deps;
+  const { logger } = deps;
+  const clock = new HeldClock(deps.clock ?? systemClock);
   const credentials = new Credentials(config, logger);
   const verbosity = new Verbosity(logger, config.verbosity);
   const clients = new Clients(config, { logger, clock, verbosity });

@@ -9,7 +9,7 @@ function names(isHeavy: boolean): string {
 export const usage = `Usage: npm run bench -- [options]
 
 Measures tugela-ts beside other servers: each is started on a free port of 127.0.0.1 with its data in a
-temporary directory, and all take turns within every round. Without options it takes about a quarter of an hour.
+temporary directory, and all take turns within every round. Without options it takes some twenty minutes.
 
 What is measured:
   --workloads <a,b>     only these (default all of the first list below)

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PasswordFile } from '../../src/auth/password-file.ts';
 import { Cache } from '../../src/cache/cache.ts';
 import { Residency } from '../../src/cache/residency.ts';
+import { HeldClock } from '../../src/clock.ts';
 import { ReplyBuffer } from '../../src/protocol/reply-buffer.ts';
 import { AccessTable } from '../../src/ram/access-table.ts';
 import { RamTier } from '../../src/ram/ram-tier.ts';
@@ -76,7 +77,8 @@ export class Rig {
     this.#directory = directory;
     this.#store = store;
     this.clock = clock;
-    const cache = new Cache(store, residency, clock, MAX_ITEM_SIZE);
+    const held = new HeldClock(clock);
+    const cache = new Cache(store, residency, held, MAX_ITEM_SIZE);
     const quotas = new Quotas(store, [{ prefix: 'q:', bytes: QUOTA_BYTES }]);
     cache.hasQuota = (key, growth) => quotas.hasRoom(key, growth);
     const line = new SlicedQueue(SLICE_MS);
@@ -95,7 +97,7 @@ export class Rig {
       turns: new TurnQueue(line),
       reads: new ReadQueue(),
     requestsPerEvent: 20,
-      nowSeconds: () => clock.now(),
+      clock: held,
       turn: () => {},
       trace: undefined,
       sample: undefined,

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { HeldClock } from '../../src/clock.ts';
 import { ReplyBuffer } from '../../src/protocol/reply-buffer.ts';
 import { BinaryDialect } from '../../src/server/binary-dialect.ts';
 import { ConnectionMemory } from '../../src/server/connection-memory.ts';
@@ -98,7 +99,7 @@ async function start(memoryBytes = MEMORY_BYTES): Promise<Fixture> {
     turns,
     reads: new ReadQueue(),
     requestsPerEvent: 1000,
-    nowSeconds: () => 0,
+    clock: new HeldClock({ now: () => 0 }),
     turn: () => undefined,
     trace: undefined,
     sample: undefined,
