@@ -242,8 +242,9 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
     } catch (error) {
       this.#context.onFault(this, error as Error);
       this.#socket.destroy();
+    } finally {
+      clock.release();
     }
-    clock.release();
     this.#running = false;
     this.#context.out.shrink();
     loop.account();

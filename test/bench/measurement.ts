@@ -9,7 +9,7 @@ import type { Server } from './server.ts';
 
 /**
  * Code that runs for the first time is slow in any server that compiles as it goes, and in the generator; and memory is slow that
- * rested while the others had their turns: sets of 100 KB cost 436 µs of CPU after half a second, and 250 to 335 after 1.5 s.
+ * rested while the others had their turns: sets of 100 KB cost 436 µs of CPU after half a second, and 352 after one, with five servers.
  */
 const WARM_UP_SHARE = 0.5;
 const MOST_WARM_UP_SECONDS = 2;

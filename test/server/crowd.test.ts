@@ -76,6 +76,7 @@ interface Client {
 }
 
 interface Fixture {
+  readonly context: ConnectionContext;
   readonly turns: TurnQueue;
   readonly memory: ConnectionMemory;
   readonly connect: () => Client;
@@ -87,6 +88,7 @@ async function start(memoryBytes = MEMORY_BYTES): Promise<Fixture> {
   const line = new SlicedQueue(SLICE_MS);
   const memory = new ConnectionMemory(memoryBytes, () => [], () => undefined, line, () => 0);
   const turns = new TurnQueue(line);
+  let seconds = 1;
   const context: ConnectionContext = {
     cache,
     store,
@@ -99,7 +101,7 @@ async function start(memoryBytes = MEMORY_BYTES): Promise<Fixture> {
     turns,
     reads: new ReadQueue(),
     requestsPerEvent: 1000,
-    clock: new HeldClock({ now: () => 0 }),
+    clock: new HeldClock({ now: () => seconds++ }),
     turn: () => undefined,
     trace: undefined,
     sample: undefined,
@@ -118,7 +120,7 @@ async function start(memoryBytes = MEMORY_BYTES): Promise<Fixture> {
     const connection = new Connection(wire, origin, context);
     return { connection, wire, send: (text) => connection.read(Buffer.from(text, 'latin1'), text.length) };
   };
-  return { turns, memory, connect };
+  return { context, turns, memory, connect };
 }
 
 /** So many that stand in line, and what they were told. */
@@ -359,5 +361,17 @@ describe('over the wire, while many connections stand in line', () => {
     expect(await client.set('much', 'x'.repeat(LITTLE_BYTES))).toBe('STORED');
     expect(joined()).toBe(before + 1);
     expect(await client.text('much')).toBe('x'.repeat(LITTLE_BYTES));
+  });
+});
+
+describe('a fault while commands are executed', () => {
+  it('does not stop the clock for others', async () => {
+    const { context, connect } = await start();
+    const { send } = connect();
+    context.trace = () => {
+      throw new Error('a fault');
+    };
+    expect(() => send('mn\r\n')).toThrow('a fault');
+    expect(context.clock.now()).toBeLessThan(context.clock.now());
   });
 });
