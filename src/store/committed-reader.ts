@@ -2,29 +2,14 @@ import type { Item } from '../item.ts';
 import { joinInSteps } from '../steps.ts';
 import type { CommitPipeline } from './commit-pipeline.ts';
 import type { Contents } from './contents.ts';
+import { ItemCursor, type Scan } from './item-cursor.ts';
 import { readItemRow, RECORD_HEAD_BYTES } from './item-row.ts';
 import { decodeJob, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
-import { HAND_KEY, ITEM, itemKey, keyOfItem, prefixEnd } from './keys.ts';
+import { HAND_KEY, itemKey } from './keys.ts';
 import { checkedValueOf, valueOfRecord } from './value-record.ts';
 
 /** Largest record that is read at once: more is worth a thread. */
 const READ_NOW_BYTES = 16 * 1024;
-
-/** Bytes of rows that a scan takes from LevelDB at once: bounds what one step holds in memory and how long it takes. */
-const SCAN_BYTES = 128 * 1024;
-
-/** An item and its key, as a latin1 string. */
-export interface StoredItem {
-  readonly key: string;
-  readonly item: Item;
-}
-
-/** Some items in key order. */
-export interface Scan {
-  readonly found: StoredItem[];
-  /** The key to go on after; undefined at the end. */
-  readonly next: string | undefined;
-}
 
 /** Reads what is committed, checked: rows of items, values, and how far background work has come. */
 export class CommittedReader {
@@ -88,31 +73,17 @@ export class CommittedReader {
 
   /** Committed items in key order: those that begin with `prefix`, after the key `after`, `limit` at most. */
   async scan(prefix: string, after: string | undefined, limit: number): Promise<Scan> {
-    const start = itemKey(prefix);
-    const end = prefixEnd(start) ?? Buffer.from([ITEM + 1]);
-    const from = after === undefined || after < prefix ? { gte: start } : { gt: itemKey(after) };
-    const found: StoredItem[] = [];
-    let last: string | undefined;
-    let rows = 0;
-    const iterator = this.#contents.db.iterator({ ...from, lt: end, fillCache: false, highWaterMarkBytes: SCAN_BYTES });
+    const cursor = this.cursor(prefix, after);
     try {
-      while (rows < limit) {
-        // The last row alone: what an iterator read last it keeps until V8 collects it, which knows nothing of that memory.
-        const portion = await iterator.nextv(Math.max(1, limit - rows - 1));
-        if (portion.length === 0) break;
-        for (const [row, value] of portion) {
-          const key = keyOfItem(row);
-          last = key;
-          rows++;
-          const item = readItemRow(value, key.length);
-          if (item === undefined) this.#damaged('an item row');
-          else found.push({ key, item });
-        }
-      }
+      return await cursor.next(limit);
     } finally {
-      await iterator.close();
+      await cursor.close();
     }
-    return { found, next: rows < limit ? undefined : last };
+  }
+
+  /** For more of them, in portions: see `ItemCursor`. */
+  cursor(prefix: string, after?: string): ItemCursor {
+    return new ItemCursor(this.#contents, { prefix, after }, () => this.#damaged('an item row'));
   }
 
   /** Committed deletes of prefixes that are not over, by number. */

@@ -2,7 +2,7 @@ import type { Item } from '../item.ts';
 import type { CommitGroup, CommitWaiter } from './commit-group.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
 import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
-import { CommittedReader, type Scan } from './committed-reader.ts';
+import { CommittedReader } from './committed-reader.ts';
 import { Contents } from './contents.ts';
 import { Copies, type Copy } from './copies.ts';
 import type { CountedPrefix, CountedPrefixes } from './counted-prefixes.ts';
@@ -13,6 +13,7 @@ import { DeadRows } from './dead-rows.ts';
 import { EphemeralItems } from './ephemeral-items.ts';
 import { GroupWriter } from './group-writer.ts';
 import { HeldFiles } from './held-files.ts';
+import type { ItemCursor, Scan } from './item-cursor.ts';
 import { ItemStaging } from './item-staging.ts';
 import { ItemWrites } from './item-writes.ts';
 import { encodeJob, jobKey, type JobRow } from './job-row.ts';
@@ -31,8 +32,8 @@ import type { ValueLog } from './value-log.ts';
 import { ValueSpace } from './value-space.ts';
 
 export type { CommitStats } from './commit-stats.ts';
-export type { Scan, StoredItem } from './committed-reader.ts';
 export type { Copies, Copy } from './copies.ts';
+export type { Scan, StoredItem } from './item-cursor.ts';
 export type { LevelUse } from './level-use.ts';
 export type { StoreOptions } from './store-options.ts';
 export type { DueRowInfo } from './ttl-index.ts';
@@ -312,6 +313,11 @@ export class Store {
   /** Committed items in key order: those that begin with `prefix`, after the key `after`, `limit` at most. */
   scan(prefix: string, after: string | undefined, limit: number): Promise<Scan> {
     return this.#reader.scan(prefix, after, limit);
+  }
+
+  /** For all committed items in key order, some at a time. */
+  cursor(): ItemCursor {
+    return this.#reader.cursor('');
   }
 
   /** Stages how far a delete of a prefix has come; undefined = it is over. In one batch with what it deleted. */

@@ -7,7 +7,7 @@ const PAGE_ITEMS = 128;
 
 /**
  * All items that are neither expired nor flushed, a page at a time: those in memory alone, oldest first, then those on
- * disk in key order. Between pages nothing is held, so the reader may take all the time it wants, or stop. What was
+ * disk in key order. Between pages nothing is held for long, so the reader may take all the time it wants, or stop. What was
  * staged before the first page is asked for is seen.
  *
  * An item that is there throughout comes exactly once. One that is stored anew, or goes, meanwhile comes
@@ -37,19 +37,24 @@ export async function* liveItems(cache: Cache, store: Store): AsyncGenerator<rea
 
 async function* storedItems(cache: Cache, store: Store): AsyncGenerator<readonly StoredItem[], void, undefined> {
   let now = -1;
-  let after: string | undefined;
-  do {
-    const clock = cache.now();
-    if (clock !== now) {
-      // A touch that is on its way must be read before the expiry time that it replaces counts as over.
-      now = clock;
-      await settled(store);
+  const cursor = store.cursor();
+  try {
+    for (let isOver = false; !isOver;) {
+      const clock = cache.now();
+      if (clock !== now) {
+        // A touch that is on its way must be read before the expiry time that it replaces counts as over.
+        now = clock;
+        await settled(store);
+        await cursor.renew();
+      }
+      const { found, next } = await cursor.next(PAGE_ITEMS);
+      isOver = next === undefined;
+      const { flushCas } = store.state;
+      yield found.filter(({ item }) => item.cas > flushCas && !isExpired(item, now));
     }
-    const { found, next } = await store.scan('', after, PAGE_ITEMS);
-    const { flushCas } = store.state;
-    yield found.filter(({ item }) => item.cas > flushCas && !isExpired(item, now));
-    after = next;
-  } while (after !== undefined);
+  } finally {
+    await cursor.close();
+  }
 }
 
 /** Resolves when what is staged is on disk, or is lost: then what is on disk counts. */
