@@ -8,8 +8,6 @@ import type { ConnectionState, Session } from './session.ts';
 import { LARGE_BYTES } from './turn-queue.ts';
 import type { Wire } from './wire.ts';
 
-/** Unread input above which a connection that waits is no longer read from. */
-const BACKLOG_BYTES = 256 * 1024;
 /** Input above which a connection stands in line while others do: more than a few small requests. */
 const MUCH_INPUT_BYTES = 2048;
 /** Bytes of replies above which a connection stands in line for its next turn, whoever else does: they took as long as a hundred small ones. */
@@ -205,7 +203,8 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
 
   /** True when nothing more should be read before what came is executed. */
   #hasEnough(): boolean {
-    return this.#loop.input.length > BACKLOG_BYTES || this.#context.memory.isShort;
+    const { memory } = this.#context;
+    return this.#loop.input.length > memory.backlogBytes || memory.isShort;
   }
 
   /** False when a piece of so many bytes was large, and enough of those were read in this turn: then `readOn` will be called. */

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { RowBatch } from '../../src/store/row-batch.ts';
 import { Store } from '../../src/store/store.ts';
+import { holdNextWrite } from '../issues/held-writes.ts';
 import { checkStore } from '../support/check-store.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 import { startTestServer, TestClient } from '../support/test-server.ts';
@@ -184,6 +185,27 @@ describe('Connection', () => {
     const written = Number(/STAT bytes_written (\d+)/.exec(await writer.ask('stats\r\n', 'END\r\n'))![1]);
     slow.destroy();
     expect(written).toBeLessThan(40 * 2 ** 20);
+  });
+
+  it.each([
+    [4, 64],
+    [32, 128],
+    [64, 256],
+  ])('beside %i MB for connections it reads %i KB of what a client sends that waits for its commit, and a piece more', async (connectionMemory, kilobytes) => {
+    const { port } = await startTestServer({ connectionMemory: connectionMemory * 2 ** 20 });
+    const client = await TestClient.connect(port);
+    const other = await TestClient.connect(port);
+    const write = holdNextWrite();
+    client.send('set k 0 0 1\r\n1\r\n');
+    await write.begun;
+    client.send('get k\r\n'.repeat(200_000));
+    const held = async (): Promise<number> => Number(/STAT connection_memory_bytes (\d+)/.exec(await other.ask('stats load\r\n', 'END\r\n'))![1]);
+    await vi.waitFor(async () => expect(await held()).toBeGreaterThan(kilobytes * 1024));
+    // Many replies on: the server had every occasion to read on.
+    for (let i = 0; i < 300; i++) await other.ask('mn\r\n');
+    expect(await held()).toBeLessThanOrEqual((kilobytes + 64) * 1024 + 100);
+    write.release();
+    await client.receive('STORED\r\n'.length + 200_000 * 'VALUE k 0 1\r\n1\r\nEND\r\n'.length);
   });
 
   it('goes on where it stopped when a slow client reads again', async () => {
