@@ -13,7 +13,7 @@ const END = 'END\r\n';
  * sorted into classes, so each list has all of them.
  *
  * The replies of the first two come a page at a time: the next one is read when it is asked for, so memory
- * is bounded whatever the store's size, and whoever stops asking has nothing to give back.
+ * is bounded whatever the store's size, and whoever stops asking has nothing to give back (item-cursor.ts).
  */
 export class Dump {
   readonly #cache: Cache;
