@@ -4,10 +4,14 @@ import type { CommitStats } from './commit-stats.ts';
 import type { Contents } from './contents.ts';
 import { DeferredRows } from './deferred-rows.ts';
 import { dueRowKey, packKeys } from './due-row.ts';
+import { EarlyFlush } from './early-flush.ts';
 import { HAND_KEY, STATE_KEY } from './keys.ts';
 import { encodeTail, TAIL_KEY } from './log-tail.ts';
+import { rowBytesOf } from './row-bytes.ts';
 import { RowScratch } from './row-scratch.ts';
 import { encodeState } from './state-row.ts';
+import type { StoreOptions } from './store-options.ts';
+import { WRITE_BUFFER_BYTES } from './tuning.ts';
 import { KINDS } from './value-kind.ts';
 import { NO_REST, type RecordWrite } from './value-log.ts';
 import { encodeGroupEnd, GROUP_END_BYTES, sumInSteps, unusedHead } from './value-record.ts';
@@ -21,15 +25,21 @@ export class GroupWriter {
   readonly #commits: CommitStats;
   readonly #syncEveryBatch: boolean;
   readonly #scratch = new RowScratch();
+  readonly #flush: EarlyFlush;
   /** Groups since the last batch that ended with a record. */
   #deferredGroups = 0;
   #levelBytesWritten = 0;
 
   /** `commits` is kept up to date. */
-  constructor(contents: Contents, commits: CommitStats, syncEveryBatch: boolean) {
+  constructor(contents: Contents, commits: CommitStats, { syncEveryBatch, writeBufferBytes = WRITE_BUFFER_BYTES }: Pick<StoreOptions, 'syncEveryBatch' | 'writeBufferBytes'>) {
     this.#contents = contents;
     this.#commits = commits;
     this.#syncEveryBatch = syncEveryBatch;
+    this.#flush = new EarlyFlush(
+      () => contents.db,
+      () => rowBytesOf(contents.state, contents.segments),
+      writeBufferBytes,
+    );
   }
 
   /** Bytes given to LevelDB since the start. */
@@ -121,6 +131,7 @@ export class GroupWriter {
     this.#commits.mutations += mutations;
     this.#commits.levelBytes += batch.bytes;
     this.#levelBytesWritten += batch.bytes;
+    this.#flush.wrote(batch.bytes);
     if (this.#syncEveryBatch) this.#commits.syncs++;
   }
 }

@@ -74,7 +74,7 @@ export class Store {
     this.#contents = contents;
     this.#options = options;
     this.commits = commits;
-    this.#writer = new GroupWriter(contents, commits, options.syncEveryBatch);
+    this.#writer = new GroupWriter(contents, commits, options);
     this.#pipeline = new CommitPipeline(contents, this.#writer, commits, (entries, error) => this.#lose(entries, error));
     this.#reader = new CommittedReader(contents, this.#pipeline, damaged);
     this.#space = new ValueSpace(contents, options.segmentBytes);
