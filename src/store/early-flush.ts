@@ -10,9 +10,9 @@ const MOST_SHARE = 0.25;
 const NOWHERE: Buffer = Buffer.from([0xff]);
 
 /**
- * Has LevelDB write its sorted memory to a table sooner than it would, in a small store. To put a row into 16 MiB of others takes
- * as long as all else that LevelDB does for it, since each step to its place is in memory that no cache holds; and what is
- * overwritten again and again lies there many times. In a large one tables would be merged too often (docs/storage-format.md).
+ * Has LevelDB write its sorted memory to a table sooner than it would, in a small store. Each step to the place of a row among
+ * 16 MiB of others is in memory that no cache of the processor holds, a sixth of the CPU of a pipelined set; and what is overwritten
+ * again and again lies there many times. In a large store tables would be merged too often (docs/storage-format.md).
  */
 export class EarlyFlush {
   readonly #db: () => Pick<Level, 'compactRange'>;

@@ -93,12 +93,10 @@ export class ItemCursor {
     return { found, next: rows < limit ? undefined : last };
   }
 
-  /** What comes next is as it is now. REQUIRES: the last call of `next` is over. */
-  renew(): Promise<void> {
-    return this.close();
-  }
-
-  /** Gives back what LevelDB keeps for it; more can be asked for all the same. REQUIRES: the last call of `next` is over. */
+  /**
+   * Gives back what LevelDB keeps for it. More can be asked for all the same, and is then as it is then. REQUIRES: the last call of
+   * `next` is over.
+   */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     const iterator = this.#iterator;
@@ -114,10 +112,10 @@ export class ItemCursor {
     const { db } = this.#contents;
     if (this.#iterator === undefined || this.#db !== db) {
       // What is not of this database was closed with its own.
+      this.#iterator = iterate(db, this.#from, this.#end);
+      this.#db = db;
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#grownOld(), KEPT_MS).unref();
-      this.#db = db;
-      this.#iterator = iterate(db, this.#from, this.#end);
     }
     return this.#iterator;
   }

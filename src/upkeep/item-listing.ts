@@ -45,7 +45,7 @@ async function* storedItems(cache: Cache, store: Store): AsyncGenerator<readonly
         // A touch that is on its way must be read before the expiry time that it replaces counts as over.
         now = clock;
         await settled(store);
-        await cursor.renew();
+        await cursor.close();
       }
       const { found, next } = await cursor.next(PAGE_ITEMS);
       isOver = next === undefined;

@@ -57,12 +57,12 @@ describe('ItemCursor', () => {
     await cursor.close();
   });
 
-  it('reads what is there now once it is told to, from where it was', async () => {
+  it('goes on after it was closed, in the state of then', async () => {
     await store('a', 'b', 'd');
     const cursor = open.store.cursor();
     await next(cursor, 2);
     await store('a2', 'c');
-    await cursor.renew();
+    await cursor.close();
     expect(await next(cursor, 9)).toEqual(['c', 'd']);
     await cursor.close();
   });
