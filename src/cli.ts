@@ -8,6 +8,7 @@ import { runProgram } from './cli/program.ts';
 import { serveCommand } from './cli/serve.ts';
 import { storeCommand } from './cli/store.ts';
 import { topCommand } from './cli/top.ts';
+import { print } from './stdout.ts';
 import { packageVersion } from './version.ts';
 
 // What we make is for its owner alone: LevelDB opens its files without a mode. What others should read is given one.
@@ -18,7 +19,7 @@ const status = await runProgram(process.argv.slice(2), {
   rawCommands: [memcachedCommand],
   version: packageVersion(),
   environment: process.env,
-  writeOut: (text) => void process.stdout.write(text),
+  writeOut: print,
   writeError: (text) => void process.stderr.write(text),
 });
 // A failure ends the process even if something still holds the event loop; a success ends by itself.

@@ -8,6 +8,7 @@ import { keyPages } from '../client/key-pages.ts';
 import { describe, openClient, withClient } from '../client/open-client.ts';
 import { addressOf, addServerOptions, prefixOption, refuseTogether } from '../client/server-options.ts';
 import { TugelaError } from '../errors.ts';
+import { print } from '../stdout.ts';
 
 /** Milliseconds between two looks at a job. */
 const LOOK_MS = 200;
@@ -32,12 +33,12 @@ export function deleteCommand(): Command {
     const address = addressOf(command);
     const { prefix, wait, dryRun } = command.opts<DeleteOptions>();
     if (dryRun === true) {
-      process.stdout.write(`would delete ${await countUnder(address, prefix)}\n`);
+      await print(`would delete ${await countUnder(address, prefix)}\n`);
       return;
     }
     const number = await withClient(address, (client) => beginDelete(client, prefix));
-    if (wait === true) process.stdout.write(`deleted ${await end(address, number)}\n`);
-    else process.stdout.write(`job ${number} deletes them\n`);
+    if (wait === true) await print(`deleted ${await end(address, number)}\n`);
+    else await print(`job ${number} deletes them\n`);
   });
 }
 

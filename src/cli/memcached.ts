@@ -17,7 +17,7 @@ export const memcachedCommand: RawCommand = {
   async run(args, { environment, writeOut }) {
     const command = readMemcachedCommand(args, environment);
     const text = answerTo(command);
-    if (text !== undefined) writeOut(text);
+    if (text !== undefined) await writeOut(text);
     if (command.kind !== 'serve') return 0;
     if (isDetached(environment)) return await serveDetached(command.settings);
     if (command.daemon) return await startDetached(command.settings, args);

@@ -17,7 +17,8 @@ export interface ProgramDeps {
   readonly rawCommands?: readonly RawCommand[];
   readonly version: string;
   readonly environment: NodeJS.ProcessEnv;
-  writeOut(text: string): void;
+  /** Resolves when it is written, or nobody reads it; rejects when it cannot be. */
+  writeOut(text: string): Promise<void>;
   writeError(text: string): void;
 }
 
@@ -31,7 +32,9 @@ const USAGE = 2;
  * the stack follows.
  */
 export async function runProgram(args: readonly string[], deps: ProgramDeps): Promise<number> {
-  const program = buildProgram(deps);
+  /** What commander wrote, which does not wait for it. */
+  let written: Promise<unknown> = Promise.resolve();
+  const program = buildProgram(deps, (text) => (written = Promise.all([written, deps.writeOut(text)])));
   let running: Command | undefined;
   program.hook('preAction', (_program, action) => {
     running = action;
@@ -42,16 +45,24 @@ export async function runProgram(args: readonly string[], deps: ProgramDeps): Pr
     if (raw !== undefined) return await raw.run(args.slice(1), deps);
     await program.parseAsync(args, { from: 'user' });
     return 0;
-  } catch (error) {
-    // Commander has told the user already, and exits with 0 after -h and -V.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+  } catch (thrown) {
+    let error: unknown = thrown;
+    if (thrown instanceof CommanderError) {
+      try {
+        await written;
+        // Commander has told the user already, and exits with 0 after -h and -V.
+        return thrown.exitCode === 0 ? 0 : USAGE;
+      } catch (cause) {
+        error = cause;
+      }
+    }
     deps.writeError(`${NAME}: ${messageOf(error)}\n`);
     if (wantsStack(running, deps.environment)) deps.writeError(`${stackOf(error)}\n`);
     return error instanceof TugelaError && error.code === 'TUGELA_USAGE' ? USAGE : FAILED;
   }
 }
 
-function buildProgram(deps: ProgramDeps): Command {
+function buildProgram(deps: ProgramDeps, writeOut: (text: string) => void): Command {
   const program = new Command(NAME)
     .description('A persistent memcached: the memcached protocol in front of LevelDB.')
     .version(deps.version, '-V, --version', 'print the version')
@@ -59,7 +70,7 @@ function buildProgram(deps: ProgramDeps): Command {
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => deps.writeOut(text),
+      writeOut,
       writeErr: (text) => deps.writeError(text),
       outputError: (text, write) => write(oneLine(text)),
     });

@@ -5,6 +5,7 @@ import type { LineClient } from '../../daemon/line-client.ts';
 import { describe, openClient, withClient } from '../client/open-client.ts';
 import { addressOf, addServerOptions } from '../client/server-options.ts';
 import { messageOf } from '../errors.ts';
+import { print } from '../stdout.ts';
 import { type Figures, figuresOf } from '../top/figures.ts';
 import { figuresJson } from '../top/figures-json.ts';
 import { type Sample, takeSample } from '../top/sample.ts';
@@ -34,18 +35,18 @@ export function topCommand(): Command {
   return command.action(async () => {
     const address = addressOf(command);
     const { interval, once, json } = command.opts<TopOptions>();
-    if (once === true || json === true || !process.stdout.isTTY) await print(address, interval * 1000, json === true);
+    if (once === true || json === true || !process.stdout.isTTY) await printOnce(address, interval * 1000, json === true);
     else await watch(address, interval * 1000);
   });
 }
 
-async function print(address: Address, intervalMs: number, json: boolean): Promise<void> {
+async function printOnce(address: Address, intervalMs: number, json: boolean): Promise<void> {
   const figures = await withClient(address, async (client): Promise<Figures> => {
     const before = await takeSample(client);
     await delay(intervalMs);
     return figuresOf(before, await takeSample(client));
   });
-  process.stdout.write(json ? figuresJson(figures) : `${render(figures, formatAddress(address), PRINTED).join('\n')}\n`);
+  await print(json ? figuresJson(figures) : `${render(figures, formatAddress(address), PRINTED).join('\n')}\n`);
 }
 
 /** Shows figures until the user has seen enough. A server that goes away is waited for. */

@@ -1,6 +1,7 @@
 import type { Address } from '../../daemon/address.ts';
 import { systemClock } from '../clock.ts';
 import { TugelaError } from '../errors.ts';
+import { print } from '../stdout.ts';
 import { formatLines } from './amounts.ts';
 import { compactStore } from './compact-store.ts';
 import { DumpEncoder } from './dump-format.ts';
@@ -143,11 +144,4 @@ async function printReport(report: Readonly<Record<string, number | boolean>>, f
   const left = (findings?.total ?? 0) - lines.length;
   if (left > 0) lines.push(`… and ${left} more\n`);
   await print(lines.join('') + formatLines(report));
-}
-
-/** Resolves when stdout has it: a failure ends the process right after. */
-function print(words: string): Promise<void> {
-  return new Promise((resolve) => {
-    process.stdout.write(words, () => resolve());
-  });
 }

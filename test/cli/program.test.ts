@@ -23,7 +23,7 @@ async function run(...args: string[]) {
     commands: [serve, fail],
     version: '1.2.3',
     environment: {},
-    writeOut: (text) => (out += text),
+    writeOut: async (text) => void (out += text),
     writeError: (text) => (errors += text),
   });
   return { status, out, errors, settings };
@@ -41,16 +41,16 @@ describe('runProgram() with a command that reads its words itself', () => {
           name: 'other',
           description: "with another program's command line",
           help: 'all about other\n',
-          run(words, { writeOut }) {
+          async run(words, { writeOut }) {
             seen.push([...words]);
-            writeOut('ran\n');
-            return result();
+            await writeOut('ran\n');
+            return await result();
           },
         },
       ],
       version: '1.2.3',
       environment: {},
-      writeOut: (text) => (out += text),
+      writeOut: async (text) => void (out += text),
       writeError: (text) => (errors += text),
     });
     return { status, out, errors, seen };

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 /** As seen from this file's source, and from where it is compiled to. */
 const PROGRAM_PLACES = ['../../dist/src/cli.js', '../../src/cli.js'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
-const PROGRAM = PROGRAM_PLACES.find((path) => existsSync(path)) ?? PROGRAM_PLACES[0]!;
+/** The program under test. */
+export const PROGRAM: string = PROGRAM_PLACES.find((path) => existsSync(path)) ?? PROGRAM_PLACES[0]!;
 
 /** How long a process may take for what a test waits for. */
 const PATIENCE_MS = 20_000;
