@@ -8,13 +8,14 @@ export const SLICE_MS = 2;
  * come while it runs have to wait for the next turn, or one that comes again and again would have turn after turn.
  */
 export class SlicedQueue {
-  readonly #sliceMs: number;
+  /** Milliseconds of each turn. */
+  sliceMs: number;
   readonly #begun = new Fifo<() => void>();
   readonly #calls = new Fifo<() => void>();
   #scheduled = false;
 
   constructor(sliceMs: number) {
-    this.#sliceMs = sliceMs;
+    this.sliceMs = sliceMs;
   }
 
   /** Calls that are still to be made. */
@@ -48,7 +49,7 @@ export class SlicedQueue {
   }
 
   #run(): void {
-    const endsAt = performance.now() + this.#sliceMs;
+    const endsAt = performance.now() + this.sliceMs;
     let begun = this.#begun.length;
     for (let calls = this.length; calls > 0; calls--) {
       const queue = begun-- > 0 ? this.#begun : this.#calls;

@@ -123,6 +123,7 @@ export class Clients {
     // A client that came early may be gone again.
     if (socket.destroyed) return;
     this.counts.total++;
+    context.arrivals.come();
     if (this.counts.current >= this.#config.connections || this.#isFinishing) {
       this.counts.rejected++;
       socket.on('error', () => {});

@@ -1,4 +1,5 @@
 import type { CommitWaiter } from '../store/commit-group.ts';
+import type { Arrivals } from './arrivals.ts';
 import { type CommandContext, CommandLoop, type Wait } from './command-loop.ts';
 import type { MemoryHolder } from './connection-memory.ts';
 import type { Dialect } from './dialect.ts';
@@ -33,6 +34,8 @@ export type CloseReason = 'normal' | 'error' | 'idle_timeout' | 'shutdown';
 export interface ConnectionContext extends CommandContext {
   /** Who sends large requests. */
   readonly reads: ReadQueue;
+  /** Who connects while the server is busy. */
+  readonly arrivals: Arrivals;
   /** Told when a connection is over. */
   onClose(connection: Connection): void;
   /** Told of a fault that is not the client's. */
@@ -164,7 +167,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
       loop.account();
       return !this.#readingPaused;
     }
-    if (this.#sender.turnBytes > MUCH_OUTPUT_BYTES || (length > MUCH_INPUT_BYTES && this.#context.turns.isCrowded)) {
+    if (this.#context.arrivals.isRush || this.#sender.turnBytes > MUCH_OUTPUT_BYTES || (length > MUCH_INPUT_BYTES && this.#context.turns.isCrowded)) {
       loop.input.add(bytes.subarray(0, length));
       loop.account();
       this.#wait('turn');
@@ -273,7 +276,7 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
         void this.#sendStream();
         break;
       case 'turn':
-        this.#context.turns.wait(() => this.#goOn());
+        (this.#context.arrivals.isRush ? this.#context.arrivals : this.#context.turns).wait(() => this.#goOn());
         break;
       case 'memory':
         this.#context.memory.wait(this);

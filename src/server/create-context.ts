@@ -1,6 +1,7 @@
 import type { Residency } from '../cache/residency.ts';
 import { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import { BinaryDialect } from './binary-dialect.ts';
+import { Arrivals } from './arrivals.ts';
 import type { ConnectionContext } from './connection.ts';
 import { ConnectionMemory } from './connection-memory.ts';
 import { createAdministration } from './create-administration.ts';
@@ -40,6 +41,7 @@ export function createContext(parts: ServerParts): ConnectionContext {
     memory,
     turns: new TurnQueue(line),
     reads: new ReadQueue(),
+    arrivals: new Arrivals(),
     requestsPerEvent: config.requestsPerEvent,
     clock,
     turn: ({ id }) => (watch.current = id),

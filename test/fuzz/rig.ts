@@ -16,6 +16,7 @@ import { Connection, type ConnectionContext } from '../../src/server/connection.
 import { Control } from '../../src/server/control.ts';
 import type { Administration, Dialect } from '../../src/server/dialect.ts';
 import { Dump } from '../../src/server/dump.ts';
+import { Arrivals } from '../../src/server/arrivals.ts';
 import { ReadQueue } from '../../src/server/read-queue.ts';
 import { TextDialect } from '../../src/server/text-dialect.ts';
 import { Store } from '../../src/store/store.ts';
@@ -96,6 +97,7 @@ export class Rig {
       memory: this.memory,
       turns: new TurnQueue(line),
       reads: new ReadQueue(),
+      arrivals: new Arrivals(),
     requestsPerEvent: 20,
       clock: held,
       turn: () => {},

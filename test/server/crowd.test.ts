@@ -7,6 +7,7 @@ import { BinaryDialect } from '../../src/server/binary-dialect.ts';
 import { ConnectionMemory } from '../../src/server/connection-memory.ts';
 import { Connection, type ConnectionContext } from '../../src/server/connection.ts';
 import type { Administration } from '../../src/server/dialect.ts';
+import { Arrivals } from '../../src/server/arrivals.ts';
 import { ReadQueue } from '../../src/server/read-queue.ts';
 import { TextDialect } from '../../src/server/text-dialect.ts';
 import { TurnQueue } from '../../src/server/turn-queue.ts';
@@ -80,6 +81,8 @@ interface Fixture {
   readonly turns: TurnQueue;
   readonly memory: ConnectionMemory;
   readonly connect: () => Client;
+  /** Has clients connect in a rush, which is over with the next turn. */
+  readonly rush: () => Promise<void>;
 }
 
 /** What connections share, without a server. No turn comes before the test gives the event loop one. */
@@ -89,6 +92,7 @@ async function start(memoryBytes = MEMORY_BYTES): Promise<Fixture> {
   const memory = new ConnectionMemory(memoryBytes, () => [], () => undefined, line, () => 0);
   const turns = new TurnQueue(line);
   let seconds = 1;
+  let nowMs = 0;
   const context: ConnectionContext = {
     cache,
     store,
@@ -100,6 +104,7 @@ async function start(memoryBytes = MEMORY_BYTES): Promise<Fixture> {
     memory,
     turns,
     reads: new ReadQueue(),
+    arrivals: new Arrivals(() => nowMs),
     requestsPerEvent: 1000,
     clock: new HeldClock({ now: () => seconds++ }),
     turn: () => undefined,
@@ -120,7 +125,14 @@ async function start(memoryBytes = MEMORY_BYTES): Promise<Fixture> {
     const connection = new Connection(wire, origin, context);
     return { connection, wire, send: (text) => connection.read(Buffer.from(text, 'latin1'), text.length) };
   };
-  return { context, turns, memory, connect };
+  const rush = async (): Promise<void> => {
+    for (let i = 0; i < 2; i++) {
+      context.arrivals.come();
+      await nextTurn();
+      nowMs += 10;
+    }
+  };
+  return { context, turns, memory, connect, rush };
 }
 
 /** So many that stand in line, and what they were told. */
@@ -286,6 +298,29 @@ describe('however few stand in line', () => {
     wire.once('written', () => (before = line.turnsHad));
     await wire.until(LAST);
     expect(before).toBe(1);
+  });
+});
+
+describe('while clients connect in a rush', () => {
+  it('requests wait for their turn, and what is sent meanwhile comes behind them', async () => {
+    const { context, connect, rush } = await start();
+    const { wire, send } = connect();
+    await rush();
+    expect(context.arrivals.isRush).toBe(true);
+    expect(send('mn\r\nver')).toBe(true);
+    expect(send('sion\r\n')).toBe(true);
+    expect(wire.received).toBe('');
+    await wire.until(`MN\r\n${LAST}`);
+  });
+
+  it('they are executed at once again when it is over', async () => {
+    const { context, connect, rush } = await start();
+    const { wire, send } = connect();
+    await rush();
+    await nextTurn();
+    expect(context.arrivals.isRush).toBe(false);
+    send('version\r\n');
+    expect(wire.received).toBe(LAST);
   });
 });
 
