@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
 import type { Item, Place } from '../item.ts';
 import { hashKey } from '../ram/hash.ts';
+import { PlaceTable } from '../ram/place-table.ts';
 import type { RamTier } from '../ram/ram-tier.ts';
+import { isToldByRecord } from '../store/value-record.ts';
 import type { Store } from '../store/store.ts';
 import { LARGE_LOAD_BYTES, LargeLoads } from './large-loads.ts';
 import { ReadPace } from './read-pace.ts';
@@ -59,6 +61,8 @@ interface Held {
 export class Residency {
   readonly ram: RamTier;
   readonly #store: Store;
+  /** Of keys whose records tell all of them. */
+  readonly #places: PlaceTable;
   readonly #seed = randomInt(2 ** 32);
   /** For the bytes of a key that is at hand as a string; longer ones than any is are cut off, and not found. */
   readonly #scratch = Buffer.allocUnsafeSlow(256);
@@ -77,7 +81,8 @@ export class Residency {
   readonly reads: { rows: number; values: number; lookups: number } = { rows: 0, values: 0, lookups: 0 };
 
   /** `line` is where those stand who wait for large values that were read; others may stand there too. */
-  constructor(store: Store, ram: RamTier, line: SlicedQueue = new SlicedQueue(SLICE_MS)) {
+  constructor(store: Store, ram: RamTier, line: SlicedQueue = new SlicedQueue(SLICE_MS), places: PlaceTable = new PlaceTable(0)) {
+    this.#places = places;
     this.#store = store;
     this.#large = new LargeLoads(line);
     this.#stall = new StallWatch(store);
@@ -129,12 +134,25 @@ export class Residency {
     return found;
   }
 
+  /** Notes where the record of a key lies now, if that may be of use: while the RAM tier has all items nobody asks. */
+  #notePlace(hash: number, place: Place): void {
+    if (this.ram.isFull) this.#places.note(hash, place);
+    else this.#places.forget(hash);
+  }
+
   #readNow(key: string, value: boolean): Item | null | undefined {
+    const hash = this.hashOf(key);
+    const place = this.#places.find(hash);
+    const placed = place === undefined ? undefined : this.#store.fetchPlacedNow(key, place, value);
+    if (placed !== undefined) {
+      this.reads.values++;
+      return placed;
+    }
     const item = this.#store.fetchNow(key);
     this.reads.rows++;
     if (item === undefined) return null;
     if (!value || item.value !== undefined) return item;
-    const found = this.#store.readValueNow(key, item);
+    const found = this.#store.readValueNow(key, item, () => this.#notePlace(hash, item.place!));
     if (found === undefined) return undefined;
     this.reads.values++;
     return { ...item, value: found };
@@ -158,6 +176,8 @@ export class Residency {
   /** Notes the new state of a key after staging it, and when it was last asked for: Unix seconds, 0 = never. */
   remember(hash: number, bytes: Uint8Array, start: number, end: number, key: string, item: Item | undefined, accessedAt: number): void {
     this.ram.put(hash, bytes, start, end, item, accessedAt);
+    if (item?.place !== undefined && isToldByRecord(item)) this.#notePlace(hash, item.place);
+    else this.#places.forget(hash);
     this.#pass(key, item ?? null);
   }
 
@@ -167,26 +187,34 @@ export class Residency {
    */
   gone(key: string): void {
     const bytes = Buffer.from(key, 'latin1');
-    this.ram.forget(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
+    const hash = this.hash(bytes, 0, bytes.length);
+    this.ram.forget(hash, bytes, 0, bytes.length);
+    this.#places.forget(hash);
     this.#pass(key, null);
   }
 
   /** Notes a change of what is known of an item whose value stayed; `inRam`: the RAM tier has it already. */
   changed(key: string, item: Item, inRam: boolean): void {
     if (!inRam && item.value !== undefined) this.#keep(key, item);
+    this.#places.forget(this.hashOf(key));
     this.#pass(key, item);
   }
 
   /** Notes that the value of an item now lies at another place of the value log than `from`. */
   moved(key: string, item: Item, from: Place): void {
-    const slot = this.ram.findPlaced(this.hashOf(key), from.segment, from.offset);
+    const hash = this.hashOf(key);
+    const slot = this.ram.findPlaced(hash, from.segment, from.offset);
     const place = item.place;
+    const noted = this.#places.find(hash);
+    // It may be that of another key.
+    if (place !== undefined && noted?.segment === from.segment && noted.offset === from.offset) this.#places.note(hash, place);
     if (slot >= 0 && place !== undefined) this.ram.setPlace(slot, place.segment, place.offset, place.size);
     this.#pass(key, item);
   }
 
   /** Forgets all that is known of some keys: what is on disk counts again. */
   forget(keys: Iterable<string>): void {
+    this.#places.clear();
     for (const key of keys) {
       const bytes = Buffer.from(key, 'latin1');
       this.ram.forget(this.hash(bytes, 0, bytes.length), bytes, 0, bytes.length);
@@ -282,6 +310,8 @@ export class Residency {
     try {
       while (this.#fetching > 0) await new Promise((resolve) => setTimeout(resolve, 5));
       await work();
+      // What was moved may be where it was before.
+      this.#places.clear();
     } finally {
       this.#quiet = false;
       if (this.#queue.length > 0) this.#schedule();
@@ -379,7 +409,9 @@ export class Residency {
       for (const ticket of tickets) {
         // Staged without its value (a touch of an item whose value is on disk): the row on disk is older.
         const staged = this.#store.pending(ticket.key);
-        if (staged === undefined) unknown.push(ticket);
+        const place = staged === undefined ? this.#places.find(this.hashOf(ticket.key)) : undefined;
+        if (place !== undefined) settling.push(this.#fetchPlaced(ticket, place));
+        else if (staged === undefined) unknown.push(ticket);
         else settling.push(this.#settle(ticket, staged));
       }
       if (unknown.length === 0) {
@@ -397,6 +429,22 @@ export class Residency {
     }
   }
 
+  /** Reads a key's item from its record, without its row; from the row when that is the record of another key. */
+  async #fetchPlaced(ticket: Ticket, place: Place): Promise<void> {
+    try {
+      let item = await this.#store.fetchPlaced(ticket.key, place, ticket.value);
+      if (item !== undefined) {
+        this.reads.values++;
+      } else {
+        this.reads.rows++;
+        [item] = await this.#store.fetch([ticket.key]);
+      }
+      await this.#settle(ticket, item ?? null);
+    } catch (error) {
+      this.#failTicket(ticket, error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   async #settle(ticket: Ticket, item: Item | null): Promise<void> {
     // Failed meanwhile.
     if (this.#tickets.get(ticket.key) !== ticket) return;
@@ -411,16 +459,19 @@ export class Residency {
           if (this.#tickets.get(ticket.key) !== ticket) return;
         }
         this.reads.values++;
-        const value: Buffer | undefined = await this.#store.readValue(ticket.key, found);
+        let isTold = false;
+        const value: Buffer | undefined = await this.#store.readValue(ticket.key, found, () => (isTold = true));
         if (this.#tickets.get(ticket.key) !== ticket) return;
         const changed = takeChange(ticket);
         if (changed !== undefined) {
           found = changed !== null && changed.cas === found.cas && value !== undefined ? { ...changed, value } : changed;
         } else if (value !== undefined) {
+          if (isTold) this.#notePlace(this.hashOf(ticket.key), found.place!);
           found = { ...found, value };
         } else {
           // Damaged or gone: the item is worth nothing without its value.
           this.#store.remove(ticket.key, found);
+          this.#places.forget(this.hashOf(ticket.key));
           found = null;
         }
       }

@@ -178,6 +178,11 @@ export class RamTier implements Mover {
     return (this.#bytes[slot * ROW_BYTES + STATE]! & ABSENT_BIT) !== 0;
   }
 
+  /** True once there was not room for everything. */
+  get isFull(): boolean {
+    return this.#evictions > 0 || !this.#arena.enabled;
+  }
+
   flags(slot: number): number {
     return this.#words[slot * ROW_WORDS + FLAGS]!;
   }

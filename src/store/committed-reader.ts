@@ -1,4 +1,4 @@
-import type { Item } from '../item.ts';
+import type { Item, Place } from '../item.ts';
 import { joinInSteps } from '../steps.ts';
 import type { CommitPipeline } from './commit-pipeline.ts';
 import type { Contents } from './contents.ts';
@@ -6,7 +6,7 @@ import { ItemCursor, type Scan } from './item-cursor.ts';
 import { readItemRow, RECORD_HEAD_BYTES } from './item-row.ts';
 import { decodeJob, JOBS_FROM, JOBS_TO, type JobRow, numberOfJob } from './job-row.ts';
 import { HAND_KEY, itemKey } from './keys.ts';
-import { checkedValueOf, valueOfRecord } from './value-record.ts';
+import { checkedValueOf, isAsInRecord, itemOfRecord, valueOfRecord } from './value-record.ts';
 
 /** Largest record that is read at once: more is worth a thread. */
 const READ_NOW_BYTES = 16 * 1024;
@@ -46,17 +46,38 @@ export class CommittedReader {
 
   /**
    * Reads a small committed value at once, blocking the process. Undefined when it is large, gone or
-   * damaged: `readValue` then has the last word.
+   * damaged: `readValue` then has the last word. `onTold` is called when the item's record tells all of it.
    */
-  readValueNow(key: string, item: Item): Buffer | undefined {
+  readValueNow(key: string, item: Item, onTold?: () => void): Buffer | undefined {
     const { place } = item;
     if (place === undefined || place.size > READ_NOW_BYTES) return undefined;
     const record = Buffer.allocUnsafe(place.size);
-    return this.#contents.values.readNow(place, record) ? valueOfRecord(record, key) : undefined;
+    const value = this.#contents.values.readNow(place, record) ? valueOfRecord(record, key) : undefined;
+    if (value !== undefined && onTold !== undefined && isAsInRecord(item, record)) onTold();
+    return value;
   }
 
-  /** Reads a value from the value log, or from what is on its way there, checked; undefined when it is damaged or gone. */
-  async readValue(key: string, item: Item): Promise<Buffer | undefined> {
+  /**
+   * Reads an item at once from where its record is said to be, blocking the process; undefined when there is no whole record of the
+   * key, or a large one. REQUIRES: a record of the key there is its newest, and tells all of it.
+   */
+  fetchPlacedNow(key: string, place: Place, withValue: boolean): Item | undefined {
+    if (place.size > READ_NOW_BYTES) return undefined;
+    const record = Buffer.allocUnsafe(place.size);
+    return this.#contents.values.readNow(place, record) ? itemAt(place, record, key, withValue) : undefined;
+  }
+
+  /** The same beside the event loop. */
+  async fetchPlaced(key: string, place: Place, withValue: boolean): Promise<Item | undefined> {
+    const record = await this.#contents.values.read(place);
+    return record === undefined ? undefined : itemAt(place, record, key, withValue);
+  }
+
+  /**
+   * Reads a value from the value log, or from what is on its way there, checked; undefined when it is damaged or gone. `onTold` is called
+   * before it resolves when the item's record is on disk, and tells all of it.
+   */
+  async readValue(key: string, item: Item, onTold?: () => void): Promise<Buffer | undefined> {
     if (item.value !== undefined) return item.value;
     if (item.place === undefined) return undefined;
     const waiting = this.#pipeline.staged.records.get(key) ?? this.#pipeline.inFlight?.records.get(key);
@@ -67,6 +88,7 @@ export class CommittedReader {
     }
     const record = await this.#contents.values.read(item.place);
     const value = record === undefined ? undefined : await checkedValueOf(record, key);
+    if (value !== undefined && onTold !== undefined && isAsInRecord(item, record!)) onTold();
     if (value === undefined) this.#damaged(`value segment ${item.place.segment}, offset ${item.place.offset}`);
     return value;
   }
@@ -102,4 +124,10 @@ export class CommittedReader {
     const row = await this.#contents.db.get(HAND_KEY);
     return row === undefined || row.length === 0 ? undefined : row.toString('latin1');
   }
+}
+
+/** The item in a record that was read from a place, undefined when the record is not whole, or of another key. */
+function itemAt(place: Place, record: Buffer, key: string, withValue: boolean): Item | undefined {
+  const value = valueOfRecord(record, key);
+  return value === undefined ? undefined : itemOfRecord(record, place, withValue ? value : undefined);
 }

@@ -1,4 +1,4 @@
-import type { Item } from '../item.ts';
+import type { Item, Place } from '../item.ts';
 import type { CommitGroup, CommitWaiter } from './commit-group.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
 import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
@@ -274,15 +274,28 @@ export class Store {
 
   /**
    * Reads a small committed value at once, blocking the process. Undefined when it is large, gone or
-   * damaged: `readValue` then has the last word.
+   * damaged: `readValue` then has the last word. `onTold` is called when the item's record tells all of it.
    */
-  readValueNow(key: string, item: Item): Buffer | undefined {
-    return this.#reader.readValueNow(key, item);
+  readValueNow(key: string, item: Item, onTold?: () => void): Buffer | undefined {
+    return this.#reader.readValueNow(key, item, onTold);
   }
 
-  /** Reads a value from the value log, checked; undefined when it is damaged or gone. */
-  readValue(key: string, item: Item): Promise<Buffer | undefined> {
-    return this.#reader.readValue(key, item);
+  /**
+   * Reads an item at once from where its record is said to be, blocking the process; undefined when there is no whole record of the
+   * key, or a large one. REQUIRES: a record of the key there is its newest, and tells all of it.
+   */
+  fetchPlacedNow(key: string, place: Place, withValue: boolean): Item | undefined {
+    return this.#reader.fetchPlacedNow(key, place, withValue);
+  }
+
+  /** The same beside the event loop. */
+  fetchPlaced(key: string, place: Place, withValue: boolean): Promise<Item | undefined> {
+    return this.#reader.fetchPlaced(key, place, withValue);
+  }
+
+  /** Reads a value from the value log, checked; undefined when it is damaged or gone. `onTold`: as above, before it resolves. */
+  readValue(key: string, item: Item, onTold?: () => void): Promise<Buffer | undefined> {
+    return this.#reader.readValue(key, item, onTold);
   }
 
   /** Index rows with a deadline up to `now`, earliest first, of `limit` entries together or one row; after the row `after`. */

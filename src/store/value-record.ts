@@ -177,10 +177,22 @@ export function recordBitsAt(bytes: Buffer, at: number): number {
   return bytes.readUInt16LE(at + FORM_AT) & BITS;
 }
 
-/** The item in a record, without its value; `place` is the record's. REQUIRES: the record is whole, and has an item of which it tells all */
-export function itemOfRecord(record: Buffer, place: Place): Item {
+/** The item in a record, without its value unless that is given; `place` is the record's. REQUIRES: the record is whole, and has an item of which it tells all */
+export function itemOfRecord(record: Buffer, place: Place, value?: Buffer): Item {
   const expiresAt = record.readUInt32LE(16);
   const storedAt = record.readUInt32LE(20);
   const length = record.readUInt32LE(8);
-  return new BuiltItem(record.readUInt32LE(12), expiresAt, storedAt, readU53(record, 24), shiftOf(expiresAt, storedAt), recordBitsAt(record, 0), undefined, length, undefined, place);
+  return new BuiltItem(record.readUInt32LE(12), expiresAt, storedAt, readU53(record, 24), shiftOf(expiresAt, storedAt), recordBitsAt(record, 0), undefined, length, value, place);
+}
+
+/** True when the item that points to a record did not change since it was written, so that the record tells all of it. */
+export function isAsInRecord(item: Item, record: Buffer): boolean {
+  return (
+    isToldByRecord(item) &&
+    casOfRecord(record) === item.cas &&
+    record.readUInt32LE(12) === item.flags &&
+    record.readUInt32LE(16) === item.expiresAt &&
+    record.readUInt32LE(20) === item.storedAt &&
+    recordBitsAt(record, 0) === item.bits
+  );
 }

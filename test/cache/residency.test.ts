@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Item } from '../../src/item.ts';
+import { PlaceTable } from '../../src/ram/place-table.ts';
 import { Store } from '../../src/store/store.ts';
 import { bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
@@ -278,7 +279,7 @@ describe('Residency.load', () => {
   it('tells those who wait that nothing could be read, and reads again for the next', async () => {
     const open = await OpenCache.open(tempDirectory(), 0);
     await open.set('k', bytesOf(5000, 1));
-    await open.store.inLevel();
+    await open.reopen();
     vi.spyOn(Store.prototype, 'fetch').mockRejectedValueOnce(new Error('disk gone'));
     const failed = await new Promise<Error | undefined>((resolve) => open.residency.load([{ key: 'k', value: true }], resolve));
     expect(failed?.message).toBe('disk gone');
@@ -296,5 +297,111 @@ describe('Residency.load', () => {
     expect(await open.get('k')).toBeUndefined();
     await open.close();
     expect((await checkStore(directory)).state.items).toBe(0);
+  });
+});
+
+describe('the table of places', () => {
+  /** What is on disk alone, in a cache without RAM tier. */
+  async function start(): Promise<{ open: OpenCache; rowsRead: (step: () => Promise<unknown>) => Promise<number> }> {
+    const open = await OpenCache.open(tempDirectory(), 0);
+    await open.set('a', bytesOf(1000, 1), 100);
+    await open.store.inLevel();
+    const rowsRead = async (step: () => Promise<unknown>): Promise<number> => {
+      const before = open.residency.reads.rows;
+      await step();
+      await open.store.inLevel();
+      return open.residency.reads.rows - before;
+    };
+    return { open, rowsRead };
+  }
+
+  it.each(['at once', 'later'])('spares what was stored its row, read %s', async (when) => {
+    const { open, rowsRead } = await start();
+    if (when === 'later') vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
+    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(1000, 1)))).toBe(0);
+    expect(await rowsRead(() => open.set('a', bytesOf(2000, 2)))).toBe(0);
+    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(2000, 2)))).toBe(0);
+    await open.close();
+  });
+
+  it.each(['at once', 'later'])('knows what was read once, read %s', async (when) => {
+    const { open, rowsRead } = await start();
+    await open.reopen();
+    if (when === 'later') vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
+    const read = async (): Promise<void> => expect(await open.get('a')).toEqual(bytesOf(1000, 1));
+    expect(await rowsRead(read)).toBe(1);
+    expect(await rowsRead(read)).toBe(0);
+    await open.close();
+  });
+
+  it('does not know what changed since its record was written', async () => {
+    const { open, rowsRead } = await start();
+    expect(await open.touch('a', 500)).toBe('touched');
+    await open.store.inLevel();
+    for (let i = 0; i < 2; i++) expect(await rowsRead(() => open.get('a'))).toBe(1);
+    open.clock.advance(200);
+    expect(await open.get('a')).toEqual(bytesOf(1000, 1));
+    await open.close();
+  });
+
+  it('does not know what was deleted', async () => {
+    const { open } = await start();
+    expect(await open.delete('a')).toBe('deleted');
+    await open.store.inLevel();
+    expect(await open.get('a')).toBeUndefined();
+    await open.close();
+  });
+
+  it('does not know what was stored and lost', async () => {
+    const { open } = await start();
+    await open.set('a', bytesOf(1000, 2));
+    open.residency.forget(['a']);
+    await open.store.inLevel();
+    expect(await open.get('a')).toEqual(bytesOf(1000, 2));
+    await open.close();
+  });
+
+  it('reads the row where the record is that of another key', async () => {
+    const { open, rowsRead } = await start();
+    const { place } = open.store.fetchNow('a')!;
+    await open.set('b', bytesOf(1000, 3));
+    await open.store.inLevel();
+    vi.spyOn(PlaceTable.prototype, 'find').mockReturnValue(place);
+    const read = async (): Promise<void> => expect(await open.get('b')).toEqual(bytesOf(1000, 3));
+    expect(await rowsRead(read)).toBe(1);
+    vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
+    expect(await rowsRead(read)).toBe(1);
+    await open.close();
+  });
+
+  it('follows a value that is moved', async () => {
+    const { open, rowsRead } = await start();
+    const old = open.store.fetchNow('a')!;
+    const record = (await open.store.values.scan(old.place!.segment, old.place!.offset, Buffer.alloc(old.place!.size)));
+    const copy = open.store.copy('a', old, record);
+    await open.store.copies.write([copy]);
+    await open.store.copies.sync([copy]);
+    open.residency.moved('a', open.store.relocate(copy)!, old.place!);
+    await open.store.inLevel();
+    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(1000, 1)))).toBe(0);
+    expect(open.store.fetchNow('a')!.place).toEqual(copy.place);
+    await open.close();
+  });
+
+  it('does not know what was stored while the RAM tier had room', async () => {
+    const open = await OpenCache.open(tempDirectory());
+    const note = vi.spyOn(PlaceTable.prototype, 'note');
+    await open.set('a', bytesOf(1000, 1));
+    expect(note).not.toHaveBeenCalled();
+    // As after a change of its size.
+    const isFull = vi.spyOn(open.residency.ram, 'isFull', 'get').mockReturnValue(true);
+    await open.set('a', bytesOf(1000, 2));
+    expect(note).toHaveBeenCalledTimes(1);
+    isFull.mockReturnValue(false);
+    await open.set('a', bytesOf(1000, 3));
+    await open.store.inLevel();
+    open.residency.ram.clear();
+    expect(await open.get('a')).toEqual(bytesOf(1000, 3));
+    await open.close();
   });
 });

@@ -1,0 +1,87 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Place } from '../../src/item.ts';
+import { PlaceTable } from '../../src/ram/place-table.ts';
+
+/** One bucket of eight entries. */
+const BUCKET_BYTES = 64;
+
+const place = (segment: number, offset: number, size = 1000): Place => ({ segment, offset, size });
+
+describe('a table of places', () => {
+  it('finds the last place that was noted, until it is forgotten', () => {
+    const table = new PlaceTable(4096);
+    table.note(0xfedcba98, place(3, 16));
+    table.note(1, place(4, 16));
+    table.note(0xfedcba98, place(5, 2 ** 26 - 1, 2 ** 14 - 1));
+    expect(table.find(0xfedcba98)).toEqual(place(5, 2 ** 26 - 1, 2 ** 14 - 1));
+    table.forget(0xfedcba98);
+    expect(table.find(0xfedcba98)).toBeUndefined();
+    expect(table.find(1)).toEqual(place(4, 16));
+    table.clear();
+    expect(table.find(1)).toBeUndefined();
+  });
+
+  it('keeps nothing in no memory', () => {
+    const table = new PlaceTable(BUCKET_BYTES - 1);
+    table.note(1, place(1, 16));
+    table.forget(1);
+    expect(table.find(1)).toBeUndefined();
+  });
+
+  it.each([
+    ['too large', place(1, 16, 2 ** 14)],
+    ['too far in its segment', place(1, 2 ** 26)],
+  ])('forgets a key whose record is %s', (_why, far) => {
+    const table = new PlaceTable(4096);
+    table.note(7, place(1, 16));
+    table.note(7, far);
+    expect(table.find(7)).toBeUndefined();
+  });
+
+  it('keeps eight keys in a bucket, and gives up one of them for the next', () => {
+    const table = new PlaceTable(BUCKET_BYTES);
+    for (let hash = 0; hash < 8; hash++) table.note(hash, place(hash, 16));
+    for (let hash = 0; hash < 8; hash++) expect(table.find(hash)).toEqual(place(hash, 16));
+    table.note(8, place(8, 16));
+    expect(table.find(8)).toEqual(place(8, 16));
+    expect(Array.from({ length: 8 }, (_, hash) => table.find(hash)).filter((found) => found === undefined)).toHaveLength(1);
+  });
+
+  it('follows the segments, and forgets those that are far behind', () => {
+    const table = new PlaceTable(4096);
+    for (const segment of [0, 65_535, 65_536, 200_000, 2 ** 31]) {
+      table.note(1, place(segment, 16));
+      expect(table.find(1)).toEqual(place(segment, 16));
+    }
+    table.note(2, place(2 ** 31 - 40_000, 16));
+    expect(table.find(2)).toBeUndefined();
+    expect(table.find(1)).toEqual(place(2 ** 31, 16));
+  });
+
+  it('never tells a place that a key had before', () => {
+    // Keys that look the same, in one bucket or in others.
+    const hash = fc.constantFrom(0, 0x100, 0x10000, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x80000001, 0xffffffff, 0xffff00ff);
+    const step = fc.record({ hash, note: fc.option(fc.record({ segment: fc.nat(100_000), size: fc.constantFrom(40, 5000, 20_000) }), { nil: undefined }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), fc.constantFrom(BUCKET_BYTES, 1000, 4096), (steps, bytes) => {
+        const table = new PlaceTable(bytes);
+        const now = new Map<number, Place | undefined>();
+        for (const [i, { hash: key, note }] of steps.entries()) {
+          // No two have the same place.
+          const next = note === undefined ? undefined : { segment: note.segment, offset: 16 + i, size: note.size };
+          if (next === undefined) table.forget(key);
+          else table.note(key, next);
+          now.set(key, next);
+          const known = [...now.values()];
+          for (const each of now.keys()) {
+            const found = table.find(each);
+            // Its own, or that of another that looks the same.
+            if (found !== undefined) expect(known).toContainEqual(found);
+          }
+          if (next !== undefined && next.size < 2 ** 14 && bytes > BUCKET_BYTES) expect([next, undefined]).toContainEqual(table.find(key));
+        }
+      }),
+    );
+  });
+});
