@@ -27,8 +27,8 @@ export class PlaceTable {
   #first = 0;
   /** Entry of its bucket that the next new key takes, when all are taken. */
   #victim = 0;
-  /** Nothing was noted yet: none of its memory has been touched, and none need be. */
-  #isUntouched = true;
+  /** Nothing was noted since it was made or cleared: at first none of its memory has been touched, and none need be. */
+  #isEmpty = true;
 
   /** `bytes` is a bound on its memory. */
   constructor(bytes: number) {
@@ -54,7 +54,7 @@ export class PlaceTable {
       this.forget(hash);
       return;
     }
-    this.#isUntouched = false;
+    this.#isEmpty = false;
     const at = this.#find(hash);
     const entry = at >= 0 ? at : this.#free(hash);
     this.#words[entry] = (segment - this.#first) * 0x10000 + tagOf(hash) * 0x100 + Math.floor(size / LOW_SIZES);
@@ -70,7 +70,9 @@ export class PlaceTable {
   }
 
   clear(): void {
-    if (!this.#isUntouched) this.#words.fill(0);
+    if (this.#isEmpty) return;
+    this.#words.fill(0);
+    this.#isEmpty = true;
   }
 
   #moveTo(first: number): void {
@@ -84,7 +86,7 @@ export class PlaceTable {
 
   /** Where the entry of a key is; -1 = nowhere. */
   #find(hash: number): number {
-    if (this.#isUntouched) return -1;
+    if (this.#isEmpty) return -1;
     const words = this.#words;
     const bucket = this.#bucket(hash);
     const tag = tagOf(hash);

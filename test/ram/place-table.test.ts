@@ -20,6 +20,9 @@ describe('a table of places', () => {
     expect(table.find(1)).toEqual(place(4, 16));
     table.clear();
     expect(table.find(1)).toBeUndefined();
+    table.note(2, place(6, 16));
+    expect(table.find(1)).toBeUndefined();
+    expect(table.find(2)).toEqual(place(6, 16));
   });
 
   it('keeps nothing in no memory', () => {
