@@ -126,7 +126,7 @@ export class CommittedReader {
   }
 }
 
-/** The item in a record that was read from a place, undefined when the record is not whole, or of another key. */
+/** The item in a record that was read from a place; undefined when the record is not whole, or of another key. */
 function itemAt(place: Place, record: Buffer, key: string, withValue: boolean): Item | undefined {
   const value = valueOfRecord(record, key);
   return value === undefined ? undefined : itemOfRecord(record, place, withValue ? value : undefined);
