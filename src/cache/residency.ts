@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Item, Place } from '../item.ts';
 import { hashKey } from '../ram/hash.ts';
-import { PlaceTable } from '../ram/place-table.ts';
+import type { PlaceTable } from '../ram/place-table.ts';
 import type { RamTier } from '../ram/ram-tier.ts';
 import { isToldByRecord } from '../store/value-record.ts';
 import type { Store } from '../store/store.ts';
@@ -81,8 +81,8 @@ export class Residency {
   readonly reads: { rows: number; values: number; lookups: number } = { rows: 0, values: 0, lookups: 0 };
 
   /** `line` is where those stand who wait for large values that were read; others may stand there too. */
-  constructor(store: Store, ram: RamTier, line: SlicedQueue = new SlicedQueue(SLICE_MS), places: PlaceTable = new PlaceTable(0)) {
-    this.#places = places;
+  constructor(store: Store, ram: RamTier, line: SlicedQueue = new SlicedQueue(SLICE_MS)) {
+    this.#places = ram.places;
     this.#store = store;
     this.#large = new LargeLoads(line);
     this.#stall = new StallWatch(store);
@@ -134,12 +134,6 @@ export class Residency {
     return found;
   }
 
-  /** Notes where the record of a key lies now, if that may be of use: while the RAM tier has all items nobody asks. */
-  #notePlace(hash: number, place: Place): void {
-    if (this.ram.isFull) this.#places.note(hash, place);
-    else this.#places.forget(hash);
-  }
-
   #readNow(key: string, value: boolean): Item | null | undefined {
     const hash = this.hashOf(key);
     const place = this.#places.find(hash);
@@ -152,7 +146,7 @@ export class Residency {
     this.reads.rows++;
     if (item === undefined) return null;
     if (!value || item.value !== undefined) return item;
-    const found = this.#store.readValueNow(key, item, () => this.#notePlace(hash, item.place!));
+    const found = this.#store.readValueNow(key, item, () => this.ram.notePlace(hash, item.place!));
     if (found === undefined) return undefined;
     this.reads.values++;
     return { ...item, value: found };
@@ -176,7 +170,7 @@ export class Residency {
   /** Notes the new state of a key after staging it, and when it was last asked for: Unix seconds, 0 = never. */
   remember(hash: number, bytes: Uint8Array, start: number, end: number, key: string, item: Item | undefined, accessedAt: number): void {
     this.ram.put(hash, bytes, start, end, item, accessedAt);
-    if (item?.place !== undefined && isToldByRecord(item)) this.#notePlace(hash, item.place);
+    if (item?.place !== undefined && isToldByRecord(item)) this.ram.notePlace(hash, item.place);
     else this.#places.forget(hash);
     this.#pass(key, item ?? null);
   }
@@ -466,7 +460,7 @@ export class Residency {
         if (changed !== undefined) {
           found = changed !== null && changed.cas === found.cas && value !== undefined ? { ...changed, value } : changed;
         } else if (value !== undefined) {
-          if (isTold) this.#notePlace(this.hashOf(ticket.key), found.place!);
+          if (isTold) this.ram.notePlace(this.hashOf(ticket.key), found.place!);
           found = { ...found, value };
         } else {
           // Damaged or gone: the item is worth nothing without its value.

@@ -2,6 +2,7 @@ import { BuiltItem, type Item, type Place } from '../item.ts';
 import { AccessTable } from './access-table.ts';
 import { Arena, HEADER_BYTES, NOWHERE, type Mover } from './arena.ts';
 import { GhostTable, ghostsFor } from './ghost-table.ts';
+import { BUCKET_WORDS, PlaceTable } from './place-table.ts';
 import {
   ACCESSED_AT,
   AT,
@@ -36,6 +37,14 @@ const BUDGET_PER_SLOT = 208;
 const PREFETCHED_MAX = 64;
 /** As for `-m`. */
 const MAX_BYTES = 2 ** 40;
+/**
+ * Rows that entries keep, for each that was ever in use, and the least share of all: the other ones hold places until they are needed.
+ * Items of 1 KB use one of seven.
+ */
+const ROWS_PER_USED = 1.25;
+const ROWS_LEAST = 1 / 8;
+/** The table of places is emptied by parts of so many bytes, when something is noted in them. */
+const PLACE_PART_BYTES = 2 ** 16;
 const MAX_FREQUENCY = 3;
 const FREQUENCY_MASK = 3;
 const ABSENT_BIT = 4;
@@ -52,6 +61,8 @@ export interface RamStats {
   readonly items: number;
   readonly absent: number;
   readonly evictions: number;
+  /** Bytes of those in use that tell where values lie which are on disk. */
+  readonly placeBytes: number;
 }
 
 /**
@@ -65,11 +76,15 @@ export interface RamStats {
  * bytes of key and value. There is no JavaScript object per item, so the garbage collector has
  * nothing to walk and the memory in use is what is counted.
  *
+ * Once there is not room for everything, rows that are not needed tell where the values lie of keys that are on disk alone.
+ *
  * It is authoritative: what it holds is never older than what was stored. Slots and views are valid
  * only until the next call that may change the tier.
  */
 export class RamTier implements Mover {
+  /** Slots that there are, and those below which all others hold places. */
   #slots: number;
+  #entrySlots: number;
   #arena: Arena;
   #index: SlotIndex;
   #ghosts: GhostTable;
@@ -87,6 +102,8 @@ export class RamTier implements Mover {
   #limitBytes: number;
   /** When keys that are not in the tier were asked for. */
   readonly access: AccessTable;
+  /** Where records of keys lie, whether their values are in the tier or not. */
+  readonly places: PlaceTable = new PlaceTable();
 
   /**
    * `bytes` is a bound on everything the tier allocates; too few for four segments = an empty tier. It makes use of 32 GiB and
@@ -104,6 +121,7 @@ export class RamTier implements Mover {
     this.#arena = new Arena(bytes - this.#slots * (ROW_BYTES + INDEX_BYTES_PER_SLOT) - ghostBytes, this);
     const capacity = this.#arena.enabled ? this.#slots : 0;
     this.#ghosts = new GhostTable(ghostsFor(capacity), this.#arena.segments);
+    this.#entrySlots = this.#slots;
     const rows = new ArrayBuffer(capacity * ROW_BYTES);
     this.#words = new Uint32Array(rows);
     this.#doubles = new Float64Array(rows);
@@ -181,6 +199,17 @@ export class RamTier implements Mover {
   /** True once there was not room for everything. */
   get isFull(): boolean {
     return this.#evictions > 0 || !this.#arena.enabled;
+  }
+
+  /** Notes in `places` where the record of a key lies now, if that may be of use: while all items are in the tier, nobody asks. */
+  notePlace(hash: number, place: Place): void {
+    if (!this.isFull) {
+      this.places.forget(hash);
+      return;
+    }
+    // All at once: a table that grows forgets.
+    if (this.places.capacity === 0 && this.#spareSlots > 0) this.#holdPlacesIn(this.#spareSlots);
+    this.places.note(hash, place);
   }
 
   flags(slot: number): number {
@@ -322,6 +351,7 @@ export class RamTier implements Mover {
   clear(): void {
     // What it has is older than what the rows had.
     this.access.clear();
+    this.places.clear();
     this.#arena.clear();
     this.#index.clear();
     this.#freeSlot = NOWHERE;
@@ -340,9 +370,11 @@ export class RamTier implements Mover {
     if (bytes === this.#limitBytes) return;
     const fresh = new RamTier(bytes, this.access);
     this.access.clear();
+    this.places.use([]);
     fresh.#arena.belongTo(this);
     this.#limitBytes = fresh.#limitBytes;
     this.#slots = fresh.#slots;
+    this.#entrySlots = fresh.#entrySlots;
     this.#arena = fresh.#arena;
     this.#index = fresh.#index;
     this.#ghosts = fresh.#ghosts;
@@ -358,10 +390,11 @@ export class RamTier implements Mover {
   stats(): RamStats {
     return {
       limitBytes: this.#limitBytes,
-      usedBytes: this.#arena.usedBytes + this.#used * SLOT_BYTES,
+      usedBytes: this.#arena.usedBytes + this.#placeBytes + this.#used * SLOT_BYTES,
       items: this.#used - this.#absent,
       absent: this.#absent,
       evictions: this.#evictions,
+      placeBytes: this.#placeBytes,
     };
   }
 
@@ -396,6 +429,26 @@ export class RamTier implements Mover {
     this.#free(slot);
   }
 
+  get #placeBytes(): number {
+    return (this.#slots - this.#entrySlots) * ROW_BYTES;
+  }
+
+  /** Slots that no entry is about to need. */
+  get #spareSlots(): number {
+    if (!this.#arena.enabled) return 0;
+    return Math.max(0, this.#slots - Math.ceil(Math.max(this.#neverUsed * ROWS_PER_USED, this.#slots * ROWS_LEAST)));
+  }
+
+  /** The last so many slots hold places from now on. */
+  #holdPlacesIn(slots: number): void {
+    this.#entrySlots = this.#slots - slots;
+    const parts: Uint32Array[] = [];
+    const partWords = Math.max(BUCKET_WORDS, Math.min(PLACE_PART_BYTES / 4, slots * ROW_WORDS) & ~(BUCKET_WORDS - 1));
+    let end = this.#words.length & ~(BUCKET_WORDS - 1);
+    for (; end - partWords >= this.#entrySlots * ROW_WORDS; end -= partWords) parts.push(this.#words.subarray(end - partWords, end));
+    this.places.use(parts);
+  }
+
   #sameKey(slot: number, key: Uint8Array, start: number, length: number): boolean {
     const address = this.#words[slot * ROW_WORDS + AT]!;
     const bytes = this.#arena.buffer(address);
@@ -412,6 +465,7 @@ export class RamTier implements Mover {
   }
 
   #takeSlot(): number {
+    if (this.#freeSlot === NOWHERE && this.#neverUsed === this.#entrySlots && this.#entrySlots < this.#slots) this.#holdPlacesIn(this.#spareSlots);
     while (this.#freeSlot === NOWHERE && this.#neverUsed === this.#slots) this.#arena.evict();
     if (this.#freeSlot === NOWHERE) return this.#neverUsed++;
     const slot = this.#freeSlot;

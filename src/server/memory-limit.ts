@@ -3,9 +3,6 @@ import { BLOCK_CACHE_SHARE, writeBufferFor } from '../store/tuning.ts';
 
 /** Share of `--memory` that remembers when keys were asked for. */
 const ACCESS_SHARE = 1 / 64;
-/** Share of `--memory` that remembers where values lie which are on disk, and the most of it: enough for 128 million. */
-const PLACE_SHARE = 1 / 6;
-const PLACE_BYTES_MAX = 2 ** 30;
 /** Share of `--memory` for items that are in memory alone, and the most of it: lists go through all of them. */
 const EPHEMERAL_SHARE = 1 / 16;
 const EPHEMERAL_BYTES_MAX = 64 * 2 ** 20;
@@ -21,8 +18,6 @@ export class MemoryLimit {
   /** Of one of LevelDB's write buffers, which are not among what it is shared out to. */
   readonly writeBufferBytes: number;
   readonly accessBytes: number;
-  /** Of the table of places; 0 without a RAM tier. */
-  readonly placeBytes: number;
   /** 0 = all items go to disk. */
   readonly ephemeralBytes: number;
   readonly #hasRamTier: boolean;
@@ -32,7 +27,6 @@ export class MemoryLimit {
     this.megabytes = memory;
     this.blockCacheBytes = Math.floor(bytes * BLOCK_CACHE_SHARE);
     this.writeBufferBytes = writeBufferFor(bytes);
-    this.placeBytes = ramTier ? Math.min(PLACE_BYTES_MAX, Math.floor(bytes * PLACE_SHARE)) : 0;
     this.accessBytes = Math.floor(bytes * ACCESS_SHARE);
     this.ephemeralBytes = ephemeralTtl === 0 ? 0 : Math.min(EPHEMERAL_BYTES_MAX, bytes * EPHEMERAL_SHARE);
     this.#hasRamTier = ramTier;
@@ -40,7 +34,7 @@ export class MemoryLimit {
 
   /** What is left for the RAM tier of so many MB. */
   ramTierBytes(megabytes: number): number {
-    const others = this.blockCacheBytes + this.accessBytes + this.placeBytes + this.ephemeralBytes;
+    const others = this.blockCacheBytes + this.accessBytes + this.ephemeralBytes;
     return this.#hasRamTier ? Math.max(0, megabytes * 2 ** 20 - others) : 0;
   }
 }

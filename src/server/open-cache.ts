@@ -5,7 +5,6 @@ import type { Clock } from '../clock.ts';
 import type { ServeConfig } from '../config.ts';
 import { TugelaError } from '../errors.ts';
 import { AccessTable } from '../ram/access-table.ts';
-import { PlaceTable } from '../ram/place-table.ts';
 import { RamTier } from '../ram/ram-tier.ts';
 import type { SlicedQueue } from '../sliced-queue.ts';
 import { Store, type StoreOptions } from '../store/store.ts';
@@ -49,7 +48,7 @@ export async function openCache(config: ServeConfig, deps: OpenCacheDeps): Promi
     onLogCut: (cut) => logger.warn(cut, "the end of LevelDB's log is left out: a crash or a power failure cut it off"),
   };
   const store = await openOrMend(config.file, options, deps.mend);
-  residency = new Residency(store, new RamTier(memory.ramTierBytes(memory.megabytes), new AccessTable(memory.accessBytes)), line, new PlaceTable(memory.placeBytes));
+  residency = new Residency(store, new RamTier(memory.ramTierBytes(memory.megabytes), new AccessTable(memory.accessBytes)), line);
   const cache = new Cache(store, residency, clock, config.maxItemSize, {
     cas: config.cas,
     prefixDelimiter: config.prefixDelimiter,

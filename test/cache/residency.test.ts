@@ -301,10 +301,14 @@ describe('Residency.load', () => {
 });
 
 describe('the table of places', () => {
-  /** What is on disk alone, in a cache without RAM tier. */
+  /** More than the RAM tier keeps of one item. */
+  const LARGE = 8000;
+
+  /** What is on disk alone, beside a RAM tier that is full. */
   async function start(): Promise<{ open: OpenCache; rowsRead: (step: () => Promise<unknown>) => Promise<number> }> {
-    const open = await OpenCache.open(tempDirectory(), 0);
-    await open.set('a', bytesOf(1000, 1), 100);
+    const open = await OpenCache.open(tempDirectory(), 100_000);
+    await fillRam(open);
+    await open.set('a', bytesOf(LARGE, 1), 100);
     await open.store.inLevel();
     const rowsRead = async (step: () => Promise<unknown>): Promise<number> => {
       const before = open.residency.reads.rows;
@@ -315,20 +319,26 @@ describe('the table of places', () => {
     return { open, rowsRead };
   }
 
+  /** Stores so much that places are noted. */
+  async function fillRam(open: OpenCache): Promise<void> {
+    for (let i = 0; open.residency.ram.places.capacity === 0; i++) await open.set(`fill ${i}`, bytesOf(500, i));
+  }
+
   it.each(['at once', 'later'])('spares what was stored its row, read %s', async (when) => {
     const { open, rowsRead } = await start();
     if (when === 'later') vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
-    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(1000, 1)))).toBe(0);
-    expect(await rowsRead(() => open.set('a', bytesOf(2000, 2)))).toBe(0);
-    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(2000, 2)))).toBe(0);
+    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(LARGE, 1)))).toBe(0);
+    expect(await rowsRead(() => open.set('a', bytesOf(LARGE + 1, 2)))).toBe(0);
+    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(LARGE + 1, 2)))).toBe(0);
     await open.close();
   });
 
   it.each(['at once', 'later'])('knows what was read once, read %s', async (when) => {
     const { open, rowsRead } = await start();
     await open.reopen();
+    await fillRam(open);
     if (when === 'later') vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
-    const read = async (): Promise<void> => expect(await open.get('a')).toEqual(bytesOf(1000, 1));
+    const read = async (): Promise<void> => expect(await open.get('a')).toEqual(bytesOf(LARGE, 1));
     expect(await rowsRead(read)).toBe(1);
     expect(await rowsRead(read)).toBe(0);
     await open.close();
@@ -340,7 +350,7 @@ describe('the table of places', () => {
     await open.store.inLevel();
     for (let i = 0; i < 2; i++) expect(await rowsRead(() => open.get('a'))).toBe(1);
     open.clock.advance(200);
-    expect(await open.get('a')).toEqual(bytesOf(1000, 1));
+    expect(await open.get('a')).toEqual(bytesOf(LARGE, 1));
     await open.close();
   });
 
@@ -354,20 +364,20 @@ describe('the table of places', () => {
 
   it('does not know what was stored and lost', async () => {
     const { open } = await start();
-    await open.set('a', bytesOf(1000, 2));
+    await open.set('a', bytesOf(LARGE, 2));
     open.residency.forget(['a']);
     await open.store.inLevel();
-    expect(await open.get('a')).toEqual(bytesOf(1000, 2));
+    expect(await open.get('a')).toEqual(bytesOf(LARGE, 2));
     await open.close();
   });
 
   it('reads the row where the record is that of another key', async () => {
     const { open, rowsRead } = await start();
     const { place } = open.store.fetchNow('a')!;
-    await open.set('b', bytesOf(1000, 3));
+    await open.set('b', bytesOf(LARGE, 3));
     await open.store.inLevel();
     vi.spyOn(PlaceTable.prototype, 'find').mockReturnValue(place);
-    const read = async (): Promise<void> => expect(await open.get('b')).toEqual(bytesOf(1000, 3));
+    const read = async (): Promise<void> => expect(await open.get('b')).toEqual(bytesOf(LARGE, 3));
     expect(await rowsRead(read)).toBe(1);
     vi.spyOn(open.residency, 'readNow').mockReturnValue(undefined);
     expect(await rowsRead(read)).toBe(1);
@@ -383,7 +393,7 @@ describe('the table of places', () => {
     await open.store.copies.sync([copy]);
     open.residency.moved('a', open.store.relocate(copy)!, old.place!);
     await open.store.inLevel();
-    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(1000, 1)))).toBe(0);
+    expect(await rowsRead(async () => expect(await open.get('a')).toEqual(bytesOf(LARGE, 1)))).toBe(0);
     expect(open.store.fetchNow('a')!.place).toEqual(copy.place);
     await open.close();
   });
@@ -391,17 +401,17 @@ describe('the table of places', () => {
   it('does not know what was stored while the RAM tier had room', async () => {
     const open = await OpenCache.open(tempDirectory());
     const note = vi.spyOn(PlaceTable.prototype, 'note');
-    await open.set('a', bytesOf(1000, 1));
+    await open.set('a', bytesOf(LARGE, 1));
     expect(note).not.toHaveBeenCalled();
     // As after a change of its size.
     const isFull = vi.spyOn(open.residency.ram, 'isFull', 'get').mockReturnValue(true);
-    await open.set('a', bytesOf(1000, 2));
+    await open.set('a', bytesOf(LARGE, 2));
     expect(note).toHaveBeenCalledTimes(1);
     isFull.mockReturnValue(false);
-    await open.set('a', bytesOf(1000, 3));
+    await open.set('a', bytesOf(LARGE, 3));
     await open.store.inLevel();
     open.residency.ram.clear();
-    expect(await open.get('a')).toEqual(bytesOf(1000, 3));
+    expect(await open.get('a')).toEqual(bytesOf(LARGE, 3));
     await open.close();
   });
 });

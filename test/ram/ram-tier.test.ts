@@ -31,6 +31,11 @@ function forget(tier: RamTier, key: string): void {
   tier.forget(hashOf(bytes), bytes, 0, bytes.length);
 }
 
+/** As `hashOf`, over all buckets. */
+function placeHashOf(key: string): number {
+  return Math.imul(hashOf(Buffer.from(key, 'latin1')), 0x9e3779b1) >>> 0;
+}
+
 /** A key with a hash that none of the others has. */
 const OWN = { hash: 0x12345678, bytes: Buffer.from('its own') };
 
@@ -103,6 +108,7 @@ describe('RamTier', () => {
         const tier = new RamTier(bytes);
         const model = new Map<string, Item | undefined>();
         const places: { key: string; place: Place }[] = [];
+        const noted = new Map<number, Place>();
         steps.forEach((step, i) => {
           switch (step.kind) {
             case 'put': {
@@ -110,12 +116,21 @@ describe('RamTier', () => {
               const item = buildItem({ value: bytesOf(step.length, i), cas: i + 1, flags: i * 7, ttlShift: i % 20, expiresAt: i, place });
               put(tier, step.key, item);
               model.set(step.key, item);
-              if (place !== undefined) places.push({ key: step.key, place });
+              if (place === undefined) {
+                tier.places.forget(placeHashOf(step.key));
+                noted.delete(placeHashOf(step.key));
+              } else {
+                places.push({ key: step.key, place });
+                tier.notePlace(placeHashOf(step.key), place);
+                noted.set(placeHashOf(step.key), place);
+              }
               break;
             }
             case 'absent':
               put(tier, step.key, undefined);
               model.set(step.key, undefined);
+              tier.places.forget(placeHashOf(step.key));
+              noted.delete(placeHashOf(step.key));
               break;
             case 'forget':
               forget(tier, step.key);
@@ -142,6 +157,11 @@ describe('RamTier', () => {
           }
           expect(tier.stats().usedBytes).toBeLessThanOrEqual(bytes);
         });
+        // The newest place of the key, or of one that looks the same.
+        for (const key of model.keys()) {
+          const found = tier.places.find(placeHashOf(key));
+          if (found !== undefined) expect([...noted.values()]).toContainEqual(found);
+        }
         let items = 0;
         let absent = 0;
         for (const [key, known] of model) {
@@ -256,7 +276,7 @@ describe('RamTier', () => {
     crowd(tier, 200_000);
     const { evictions } = tier.stats();
     tier.resize(8_000_000);
-    expect(tier.stats()).toEqual({ limitBytes: 8_000_000, usedBytes: 0, items: 0, absent: 0, evictions });
+    expect(tier.stats()).toEqual({ limitBytes: 8_000_000, usedBytes: 0, items: 0, absent: 0, evictions, placeBytes: 0 });
     expect(find(tier, 'k0')).toBe(-1);
     for (let i = 0; i < 1000; i++) put(tier, `k${i}`, buildItem({ value: bytesOf(1000, i) }));
     expect(tier.stats()).toMatchObject({ items: 1000, evictions });
@@ -281,6 +301,88 @@ describe('RamTier', () => {
     expect(tier.item(find(tier, 'k')).value).toEqual(bytesOf(10, 1));
     crowd(tier, 100_000);
     expect(tier.stats()).toMatchObject({ limitBytes: 100_000 });
+  });
+
+  describe('knows places', () => {
+    const place = (i: number): Place => ({ segment: 1, offset: i * 16, size: 1000 });
+    const item = buildItem({ value: Buffer.alloc(300) });
+    const hash = (i: number): number => Math.imul(i, 0x9e3779b1) >>> 0;
+    /** Puts keys, each with its place, and says how many of the last ones are known. */
+    function putPlaced(tier: RamTier, from: number, to: number): void {
+      for (let i = from; i < to; i++) {
+        put(tier, `k${i}`, item);
+        tier.notePlace(hash(i), place(i));
+      }
+    }
+    function knownOf(tier: RamTier, count: number): number {
+      let known = 0;
+      for (let i = 0; i < count; i++) {
+        const found = tier.places.find(hash(i));
+        if (found?.offset === place(i).offset) known++;
+      }
+      return known;
+    }
+
+    it('only once there is not room for everything', () => {
+      const tier = new RamTier(1_000_000);
+      putPlaced(tier, 0, 1000);
+      expect(tier.isFull).toBe(false);
+      expect(knownOf(tier, 1000)).toBe(0);
+      expect(tier.stats().placeBytes).toBe(0);
+    });
+
+    it('in rows that no entry needs, as many keys as find room', () => {
+      const tier = new RamTier(1_000_000);
+      putPlaced(tier, 0, 3000);
+      const { placeBytes, items } = tier.stats();
+      expect(placeBytes).toBeGreaterThan(100_000);
+      putPlaced(tier, 0, 10_000);
+      expect(knownOf(tier, 10_000)).toBeGreaterThan(9000);
+      putPlaced(tier, 10_000, 100_000);
+      expect(knownOf(tier, 100_000)).toBeGreaterThan((0.95 * placeBytes) / 8);
+      expect(tier.stats()).toMatchObject({ placeBytes });
+      expect(tier.stats().items).toBeGreaterThan(0.98 * items);
+      expect(tier.stats().usedBytes).toBeLessThanOrEqual(1_000_000);
+    });
+
+    it('of fewer keys again when smaller items need their rows', () => {
+      const tier = new RamTier(1_000_000);
+      putPlaced(tier, 0, 20_000);
+      expect(tier.stats().placeBytes).toBeGreaterThan(100_000);
+      const small = buildItem({ value: Buffer.alloc(10) });
+      for (let i = 0; i < 40_000; i++) {
+        put(tier, `small ${i}`, small);
+        if (i % 10 === 0) tier.notePlace(hash(i), place(i));
+        if (i % 10 === 0) expect(tier.places.find(hash(i)) ?? place(i)).toEqual(place(i));
+      }
+      expect(tier.stats().placeBytes).toBe(0);
+      expect(knownOf(tier, 20_000)).toBe(0);
+      const rows = new RamTier(1_000_000);
+      for (let i = 0; i < 40_000; i++) put(rows, `small ${i}`, small);
+      expect(tier.stats().items).toBeGreaterThan(0.95 * rows.stats().items);
+      for (let i = 0; i < 40_000; i++) if (find(tier, `small ${i}`) >= 0) expect(tier.item(find(tier, `small ${i}`)).value).toEqual(small.value);
+    });
+
+    it('no more once all is forgotten', () => {
+      const tier = new RamTier(1_000_000);
+      putPlaced(tier, 0, 10_000);
+      expect(knownOf(tier, 10_000)).toBeGreaterThan(2000);
+      tier.clear();
+      expect(knownOf(tier, 10_000)).toBe(0);
+      putPlaced(tier, 0, 1000);
+      expect(knownOf(tier, 1000)).toBeGreaterThan(900);
+      tier.resize(900_000);
+      expect(knownOf(tier, 10_000)).toBe(0);
+      expect(tier.stats().placeBytes).toBe(0);
+      putPlaced(tier, 0, 10_000);
+      expect(knownOf(tier, 10_000)).toBeGreaterThan(2000);
+    });
+
+    it('without a budget none', () => {
+      const tier = new RamTier(0);
+      putPlaced(tier, 0, 1000);
+      expect(knownOf(tier, 1000)).toBe(0);
+    });
   });
 
   it('leaves a value alone that was handed out before', () => {

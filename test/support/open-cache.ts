@@ -2,7 +2,6 @@ import { Cache } from '../../src/cache/cache.ts';
 import { Hit, type KeyRange, NEEDS_LOAD, type NeedsLoad } from '../../src/cache/hit.ts';
 import { Residency } from '../../src/cache/residency.ts';
 import { AccessTable } from '../../src/ram/access-table.ts';
-import { PlaceTable } from '../../src/ram/place-table.ts';
 import { RamTier } from '../../src/ram/ram-tier.ts';
 import { Store } from '../../src/store/store.ts';
 import { LocalTarget } from '../../src/upkeep/local-target.ts';
@@ -108,7 +107,7 @@ export class OpenCache {
       ephemeral: this.#ephemeral === undefined ? undefined : { ...this.#ephemeral, clock: this.clock },
       onFailed: (keys) => residency?.forget(keys),
     });
-    residency = new Residency(this.store, new RamTier(this.#ramBytes, new AccessTable(4096)), undefined, new PlaceTable(4096));
+    residency = new Residency(this.store, new RamTier(this.#ramBytes, new AccessTable(4096)));
     this.residency = residency;
     this.cache = new Cache(this.store, residency, this.clock, MAX_ITEM_SIZE);
     this.target = new LocalTarget(this.cache, this.store);

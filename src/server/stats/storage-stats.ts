@@ -30,6 +30,7 @@ export async function storageStats(sources: StatsSources): Promise<Stat[]> {
     ['block_cache_limit_bytes', sources.blockCacheBytes],
     ['ram_limit_bytes', ram.limitBytes],
     ['ram_used_bytes', ram.usedBytes],
+    ['ram_place_bytes', ram.placeBytes],
     ['ram_items', ram.items],
     ['ram_absent', ram.absent],
     ['ram_evictions', ram.evictions],
