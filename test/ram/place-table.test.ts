@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Place } from '../../src/item.ts';
@@ -75,13 +76,32 @@ describe('a table of places', () => {
     expect(Array.from({ length: 8 }, (_, hash) => table.find(hash)).filter((found) => found === undefined)).toHaveLength(1);
   });
 
+  it('has room for nearly all keys until nearly all of it is taken', () => {
+    const table = tableOf(2 ** 20, 16);
+    const keys = Math.floor(table.capacity / 1.2);
+    // As good hashes are.
+    const hash = (i: number): number => crc32(Buffer.from(`key ${i}`));
+    for (let i = 0; i < keys; i++) table.note(hash(i), place(1, 16 + i));
+    let known = 0;
+    for (let i = 0; i < keys; i++) if (table.find(hash(i))?.offset === 16 + i) known++;
+    expect(known).toBeGreaterThan(0.99 * keys);
+    // One of those that are there makes room for each one more.
+    for (let i = keys; i < 3 * keys; i++) {
+      table.note(hash(i), place(1, 16 + i));
+      expect(table.find(hash(i))?.offset).toBe(16 + i);
+    }
+    known = 0;
+    for (let i = 0; i < 3 * keys; i++) if (table.find(hash(i))?.offset === 16 + i) known++;
+    expect(known).toBeGreaterThan(0.95 * table.capacity);
+  });
+
   it('follows the segments, and forgets those that are far behind', () => {
     const table = tableOf(4096);
-    for (const segment of [0, 65_535, 65_536, 200_000, 2 ** 31]) {
+    for (const segment of [0, 16_383, 16_384, 200_000, 2 ** 31]) {
       table.note(1, place(segment, 16));
       expect(table.find(1)).toEqual(place(segment, 16));
     }
-    table.note(2, place(2 ** 31 - 40_000, 16));
+    table.note(2, place(2 ** 31 - 10_000, 16));
     expect(table.find(2)).toBeUndefined();
     expect(table.find(1)).toEqual(place(2 ** 31, 16));
   });
