@@ -22,8 +22,8 @@ const SPREAD = 0x9e3779b1;
  * 1.5 GB costs 20.9 instead of 30.1 µs (docs/architecture.md, "Places").
  *
  * A key has two buckets, so that hardly one finds no room before nearly all is taken: an entry that is in the way goes to its other
- * one, which its tag tells (cuckoo filter: Fan et al., CoNEXT 2014). With one bucket a key, and tags of 8 bits, 7 of 100 were lost when
- * there was room for 120; now less than one is (test/ram/place-table.test.ts).
+ * one, which its tag tells (cuckoo filter: Fan et al., CoNEXT 2014). Where there is room for 120, less than one of 100 is lost
+ * (test/ram/place-table.test.ts).
  *
  * Keys of a bucket are told apart by 10 bits of their hashes alone: whoever reads a record looks whether it is of the key. But a place
  * that was noted for a key is never one that is not its any more, as long as each change of each key is noted, or forgotten.
@@ -37,7 +37,7 @@ export class PlaceTable {
   #bucketsOfPart = 1;
   /** The first segment that has an entry. */
   #first = 0;
-  /** Where in a part the entry is that was found last. */
+  /** Where in its part the entry is that was found last: what `#seek` and `#free` tell beside the part, without an object for both. */
   #at = 0;
   /** Entry of its bucket that the next new key takes, when all are taken. */
   #victim = 0;

@@ -76,14 +76,15 @@ export interface RamStats {
  * bytes of key and value. There is no JavaScript object per item, so the garbage collector has
  * nothing to walk and the memory in use is what is counted.
  *
- * Once there is not room for everything, rows that are not needed tell where the values lie of keys that are on disk alone.
+ * Once there is not room for everything, rows that are not needed tell where values lie on disk.
  *
  * It is authoritative: what it holds is never older than what was stored. Slots and views are valid
  * only until the next call that may change the tier.
  */
 export class RamTier implements Mover {
-  /** Slots that there are, and those below which all others hold places. */
+  /** Slots that there are. */
   #slots: number;
+  /** Of those the ones for entries; the rows of all that follow hold places. */
   #entrySlots: number;
   #arena: Arena;
   #index: SlotIndex;

@@ -307,13 +307,14 @@ describe('RamTier', () => {
     const place = (i: number): Place => ({ segment: 1, offset: i * 16, size: 1000 });
     const item = buildItem({ value: Buffer.alloc(300) });
     const hash = (i: number): number => Math.imul(i, 0x9e3779b1) >>> 0;
-    /** Puts keys, each with its place, and says how many of the last ones are known. */
+    /** Puts keys, each with its place. */
     function putPlaced(tier: RamTier, from: number, to: number): void {
       for (let i = from; i < to; i++) {
         put(tier, `k${i}`, item);
         tier.notePlace(hash(i), place(i));
       }
     }
+    /** Of how many of the first keys the place is known. */
     function knownOf(tier: RamTier, count: number): number {
       let known = 0;
       for (let i = 0; i < count; i++) {
