@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { TugelaError } from '../errors.ts';
 import { SEGMENT, STATE_KEY } from './keys.ts';
-import { TAIL_KEY } from './log-tail.ts';
+import { decodeTail, TAIL_KEY } from './log-tail.ts';
 import { repairAdvice } from './open-advice.ts';
 import { decodeQuota, prefixOfQuota, QUOTAS_FROM, QUOTAS_TO, type QuotaRow } from './quota-row.ts';
 import { type Level, RowBatch } from './row-batch.ts';
@@ -44,8 +44,9 @@ export async function loadContents(
   if (segments === undefined) throw corrupt(directory, 'its counts of live values in segments are damaged');
   const values = await ValueLog.open(join(directory, 'values'), state.nextSegment, options.segmentBytes);
   const { nextSegment } = state;
-  // LevelDB's recovery left all it found in synced tables, so what is empty now stays so.
-  await removeEmpty(values, segments, (id) => id < nextSegment);
+  // LevelDB's recovery left all it found in synced tables, so what is empty now stays so, but for what lies behind the rows.
+  const tail = decodeTail(await db.get(TAIL_KEY));
+  await removeEmpty(values, segments, (id) => id < nextSegment && values.size(id) <= (tail?.offsets.get(id) ?? Number.POSITIVE_INFINITY));
   const quotas = await loadQuotas(db, state, options, damaged);
   await replayTail(db, { state, segments, values, quotas }, upTo, damaged);
   // Segments that no row ever told of. Others that are empty only since now may go when the rows that were made are on disk.

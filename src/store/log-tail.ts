@@ -42,8 +42,9 @@ export function encodeTail({ batch, behind, offsets }: LogTail): Buffer {
   return row;
 }
 
-/** Reads a row; undefined when it is damaged. */
-export function decodeTail(row: Buffer): LogTail | undefined {
+/** Reads a row; undefined when it is not there, or damaged. */
+export function decodeTail(row: Buffer | undefined): LogTail | undefined {
+  if (row === undefined) return undefined;
   const end = row.length - CRC_BYTES;
   if (end < HEAD_BYTES || (end - HEAD_BYTES) % ENTRY_BYTES !== 0 || row.readUInt32LE(end) !== crc32(row.subarray(0, end))) return undefined;
   const offsets = new Map<number, number>();

@@ -164,6 +164,23 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
     }));
 });
 
+it('a segment in which nothing is alive as of the rows has what was acknowledged since', () =>
+  withTempDirectory(async (parent) => {
+    const directory = join(parent, 'store');
+    const store = await openStore(directory);
+    const old = store.put('old', undefined, newItem(store, LARGE));
+    await store.inLevel();
+    store.remove('old', old);
+    await store.inLevel();
+    const item = store.put('new', undefined, newItem(store, LARGE));
+    await acknowledged(store);
+    expect(segmentsOf(directory)).toHaveLength(1);
+    const left = await killed(directory);
+    await store.close();
+    expect((await found(left, ['old', 'new'])).get('new')).toEqual(item);
+    await checkStore(left);
+  }));
+
 describe('the end of the value log', () => {
   it.each([
     ['a record that is cut off', (path: string, size: number) => truncateSync(path, size - 1)],
