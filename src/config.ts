@@ -64,7 +64,7 @@ export interface ServeConfig {
   readonly portFile: string | undefined;
   /** Seconds between forced writes to disk; 0 = never by timer. */
   readonly sync: number;
-  /** When a mutation is acknowledged: in RAM, in LevelDB's log, or after fsync. */
+  /** When a mutation is acknowledged: in RAM, in a file, or after fsync. */
   readonly ack: AckMode;
   /** Seconds between sweeps inside the server; 0 = off. */
   readonly expireEvery: number;

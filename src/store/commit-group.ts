@@ -21,6 +21,10 @@ export class CommitGroup {
   /** Newest state by key (latin1); null = deleted. */
   readonly entries: Map<string, Item | null> = new Map();
   readonly records: Map<string, RecordWrite> = new Map();
+  /** Keys of which their record in this group does not tell all, if they have one. */
+  readonly #untold = new Set<string>();
+  /** Keys whose values were moved and that are else as they were: after a crash they are where they were. */
+  readonly #moved = new Set<string>();
   /** Places of records that were replaced before they were written. */
   readonly unused: Place[] = [];
   /** Keys to list in the TTL index, by deadline * 32 + shift. */
@@ -37,7 +41,7 @@ export class CommitGroup {
   hand: Buffer | undefined;
   /** The state row must be written even if no item changed. */
   stateChanged = false;
-  /** An item changed in a way that no record tells: it was deleted or touched, or its value lies in its row. */
+  /** It is committed only with its rows, whatever its records tell. */
   changesRows = false;
 
   get isEmpty(): boolean {
@@ -55,6 +59,41 @@ export class CommitGroup {
     if (record === undefined) return;
     this.records.delete(key);
     this.unused.push(record.place);
+  }
+
+  /** Notes the newest state of a key, null = deleted, and whether it has a record that tells all of it. Returns false when there was one before. */
+  put(key: string, item: Item | null, isTold: boolean): boolean {
+    // As a rule there are none of either.
+    if (this.#moved.size > 0) this.#moved.delete(key);
+    if (isTold && this.#untold.size > 0) this.#untold.delete(key);
+    else if (!isTold && this.records.has(key)) this.#untold.add(key);
+    const before = this.entries.size;
+    this.entries.set(key, item);
+    return this.entries.size > before;
+  }
+
+  /** The same of an item whose value was moved. */
+  move(key: string, item: Item): boolean {
+    const isNew = this.put(key, item, false);
+    if (isNew) this.#moved.add(key);
+    return isNew;
+  }
+
+  /** How many keys `changes` tells of, or a few more. */
+  get changed(): number {
+    return this.entries.size - this.records.size - this.#moved.size + this.#untold.size;
+  }
+
+  /** What must be told of it besides its records. */
+  changes(): (readonly [string, Item | null])[] {
+    const changes: (readonly [string, Item | null])[] = [];
+    // As a rule each has a record.
+    if (this.changed === 0) return changes;
+    for (const entry of this.entries) {
+      const [key] = entry;
+      if (this.#untold.has(key) || !(this.records.has(key) || this.#moved.has(key))) changes.push(entry);
+    }
+    return changes;
   }
 
   hint(deadline: number, shift: number, key: string): void {

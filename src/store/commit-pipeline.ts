@@ -6,6 +6,7 @@ import type { Contents } from './contents.ts';
 import type { DeferredRows } from './deferred-rows.ts';
 import type { GroupWriter } from './group-writer.ts';
 import { RowSnapshot } from './row-snapshot.ts';
+import type { GroupNumber } from './value-record.ts';
 
 /** Bytes of deferred rows, with their small values, from which on they are written: some 700 with values of 1 KB. */
 const DEFERRED_BYTES = 2 ** 20;
@@ -19,8 +20,8 @@ type OnLost = (entries: CommitGroup['entries'], error: Error) => void;
  * Group commit. One group is being written at a time; all that is staged meanwhile goes into the next. Once one could not
  * be written none is, until `resume`.
  *
- * A group of which its records tell all is committed when these are written: after a crash its rows are made from them
- * (tail-replay.ts). So its rows are deferred, and written with those of others in one batch, beside the groups that come
+ * A group is committed when its records are written, the last of which tells what the others do not: after a crash its rows are made
+ * from them (tail-replay.ts). So its rows are deferred, and written with those of others in one batch, beside the groups that come
  * after them.
  */
 export class CommitPipeline {
@@ -43,8 +44,8 @@ export class CommitPipeline {
   /** The deferred rows are to be written with the next group. */
   #isDue = false;
   #timer: NodeJS.Timeout | undefined;
-  /** The highest cas unique that was given out when a group was last committed. */
-  #committedCas = 0;
+  /** The last group that was committed by its records, as far as they count. */
+  #committedGroup: GroupNumber;
 
   constructor(contents: Contents, writer: GroupWriter, commits: CommitStats, onLost: OnLost) {
     this.#contents = contents;
@@ -52,6 +53,7 @@ export class CommitPipeline {
     this.#commits = commits;
     this.#onLost = onLost;
     this.#deferred = writer.newRows();
+    this.#committedGroup = writer.newest;
   }
 
   /** The group that is being written, if any. */
@@ -79,9 +81,9 @@ export class CommitPipeline {
     return this.#deferred.entries.size + (this.#sealed?.rows.entries.size ?? 0);
   }
 
-  /** The highest cas unique of what is committed; what has a higher one, and is in the value log, was never acknowledged. */
-  get committedCas(): number {
-    return this.#committedCas;
+  /** The last group of what is committed; what is in the value log of later ones was never acknowledged. */
+  get committedGroup(): GroupNumber {
+    return this.#committedGroup;
   }
 
   /** Earliest deadline that LevelDB's index does not have yet; Infinity without any. */
@@ -231,12 +233,13 @@ export class CommitPipeline {
   }
 
   async #write(group: CommitGroup, isLast: boolean): Promise<void> {
-    const { cas } = this.#contents.state;
     // Everything is encoded before the first await: the counters must be those of this group.
     const records = this.#writer.recordsOf(group, isLast);
+    const { cas } = this.#contents.state;
+    const { newest } = this.#writer;
     if (!isLast) {
       await this.#writer.writeRecords(records);
-      this.#committedCas = cas;
+      this.#committedGroup = newest;
       this.#deferred.add(group);
       this.#deferred.commit(group);
       this.#timer ??= setTimeout(() => this.#writeDeferred(), DEFERRED_MS).unref();
@@ -254,12 +257,12 @@ export class CommitPipeline {
     // Without a record that ends it nobody could tell after a crash that this batch is missing, and what comes behind it.
     if (records.length > 0 && this.#writer.mayDefer(group)) {
       rows.commit(group);
+      this.#committedGroup = newest;
       sealed.written = this.#writeBeside(rows, cas);
     } else {
       await this.#writer.writeRows(rows, cas);
       this.#sealed = undefined;
     }
-    this.#committedCas = cas;
   }
 
   /** Writes a batch whose groups are all committed. Never rejects. */

@@ -6,6 +6,7 @@ import type { SegmentTable } from './segment-table.ts';
 import type { StoreState } from './state-row.ts';
 import type { StoreOptions } from './store-options.ts';
 import type { ValueLog } from './value-log.ts';
+import type { GroupNumber } from './value-record.ts';
 
 /**
  * How far the cas unique jumps at each start: over all that an unfinished run may have shown to a
@@ -65,11 +66,11 @@ export class Contents {
 
   /**
    * Closes LevelDB, opens it anew and reads what it holds, for `replace`. Until then all but `db` is as it was. What is behind the
-   * rows in the value log is taken up to the cas unique `upTo`.
+   * rows in the value log is taken up to the group `upTo`.
    *
    * @throws TugelaError as `open` does
    */
-  async openAnew(upTo: number): Promise<LoadedContents> {
+  async openAnew(upTo: GroupNumber): Promise<LoadedContents> {
     await this.db.close();
     this.db = await openMended(this.directory, this.#options);
     return await loadContents(this.directory, this.db, this.#options, this.#damaged, upTo);

@@ -48,17 +48,16 @@ export class ItemStaging {
     this.#storedAt = item.storedAt;
     this.#pipeline.staged.dropRecord(key);
     const stored = item.length > INLINE_MAX ? this.#putRecord(key, item, valueKind(item.storedAt, item.expiresAt), pieces) : withValue(item, copied(item.value!, this.#slab), undefined);
-    // After a crash rows are made from records, if these tell all, in the order of their cas uniques.
-    if (item.length <= INLINE_MAX || item.length > STEP_BYTES || item.cas <= this.#contents.casOfGroup || !isToldByRecord(item)) this.#pipeline.staged.changesRows = true;
-    this.#stage(key, old, stored);
+    // After a crash rows are made from records, in the order of their cas uniques, one step each.
+    if (item.length > STEP_BYTES || item.cas <= this.#contents.casOfGroup) this.#pipeline.staged.changesRows = true;
+    this.#stage(key, old, stored, stored.place !== undefined && isToldByRecord(item));
     return stored;
   }
 
   /** Stages a change of what is known of an item whose value stays where it is. REQUIRES: an inline item has its value. */
   restate(key: string, old: Item, item: Item): void {
     if (item.place !== undefined) this.#space.retain(item.place, item.expiresAt);
-    this.#pipeline.staged.changesRows = true;
-    this.#stage(key, old, item);
+    this.#stage(key, old, item, false);
   }
 
   /** Begins the move of a value to a new place, its record as it is: as `Store.copy`. */
@@ -76,7 +75,7 @@ export class ItemStaging {
     this.#pipeline.staged.dropRecord(key);
     this.#space.point(place, old.expiresAt);
     const item = withValue(old, undefined, place);
-    this.#stage(key, old, item, 0);
+    this.#stage(key, old, item, 'moved');
     return item;
   }
 
@@ -89,13 +88,10 @@ export class ItemStaging {
     this.#index.leave(key, old);
     this.#forgetOld(key, old, undefined);
     if (counted !== undefined) counted.change(key, -1, -(key.length + old.length));
-    const before = staged.entries.size;
-    staged.entries.set(key, null);
     // What was only staged never gets a row; the mark that deletes it gets one in any case.
-    const dead = staged.entries.size > before ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
+    const dead = staged.put(key, null, false) ? itemRowBytes(key, old) + TABLE_ROW_BYTES : 0;
     this.#deadRows.note(key, dead + 1 + key.length + TABLE_ROW_BYTES);
     staged.bytes += ENTRY_BYTES + key.length;
-    staged.changesRows = true;
     this.#pipeline.changed();
   }
 
@@ -113,8 +109,8 @@ export class ItemStaging {
     return withValue(item, isCopied ? bytes.subarray(size - item.length) : item.value, place);
   }
 
-  /** `bytes` = those of the value that wait for the commit in memory. */
-  #stage(key: string, old: Item | undefined, item: Item, bytes: number = item.length): void {
+  /** `told` = its record in this group tells all of it; `moved` = nothing but its place is new. */
+  #stage(key: string, old: Item | undefined, item: Item, told: boolean | 'moved'): void {
     this.#copies.changed(key, item);
     if (old !== undefined) this.#forgetOld(key, old, item.place);
     const { state, counted } = this.#contents;
@@ -126,10 +122,9 @@ export class ItemStaging {
       else counted.change(key, 0, item.length - old.length);
     }
     const { staged } = this.#pipeline;
-    const before = staged.entries.size;
-    staged.entries.set(key, item);
-    if (old !== undefined && staged.entries.size > before) this.#deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
-    staged.bytes += ENTRY_BYTES + key.length + bytes;
+    const isNew = told === 'moved' ? staged.move(key, item) : staged.put(key, item, told);
+    if (old !== undefined && isNew) this.#deadRows.note(key, itemRowBytes(key, old) + TABLE_ROW_BYTES);
+    staged.bytes += ENTRY_BYTES + key.length + (told === 'moved' ? 0 : item.length);
     this.#index.move(key, old, item);
     this.#pipeline.changed();
   }

@@ -10,6 +10,7 @@ import { decodeState, emptyState, type StoreState } from './state-row.ts';
 import type { StoreOptions } from './store-options.ts';
 import { replayTail } from './tail-replay.ts';
 import { ValueLog } from './value-log.ts';
+import type { GroupNumber } from './value-record.ts';
 
 /** What the rows of a store say of it, besides its items. */
 export interface LoadedContents {
@@ -23,7 +24,7 @@ export interface LoadedContents {
 
 /**
  * Reads a store's counters and opens its value log; what was committed by its records alone gets its rows (tail-replay.ts), up to
- * the cas unique `upTo`. Value segments that hold nothing are removed, and quota rows that are not kept up to date. `damaged` is
+ * the group `upTo`. Value segments that hold nothing are removed, and quota rows that are not kept up to date. `damaged` is
  * told of rows that the store can do without.
  *
  * @throws TugelaError TUGELA_STORE_CORRUPT
@@ -33,7 +34,7 @@ export async function loadContents(
   db: Level,
   options: StoreOptions,
   damaged: (where: string) => void,
-  upTo: number = Number.POSITIVE_INFINITY,
+  upTo?: GroupNumber,
 ): Promise<LoadedContents> {
   const row = await db.get(STATE_KEY);
   // Taken for a new store, or with wrong counts, value segments would be removed that hold values.
@@ -81,7 +82,7 @@ export async function replayStopped(directory: string, db: Level): Promise<void>
   const values = await ValueLog.open(join(directory, 'values'), state.nextSegment);
   try {
     // Who looks for damage finds it without us.
-    await replayTail(db, { state, segments, values, quotas }, Number.POSITIVE_INFINITY, () => undefined);
+    await replayTail(db, { state, segments, values, quotas }, undefined, () => undefined);
   } finally {
     values.close();
   }

@@ -74,10 +74,10 @@ export class Store {
     this.#contents = contents;
     this.#options = options;
     this.commits = commits;
-    this.#writer = new GroupWriter(contents, commits, options);
+    this.#space = new ValueSpace(contents, options.segmentBytes);
+    this.#writer = new GroupWriter(contents, this.#space, commits, options);
     this.#pipeline = new CommitPipeline(contents, this.#writer, commits, (entries, error) => this.#lose(entries, error));
     this.#reader = new CommittedReader(contents, this.#pipeline, damaged);
-    this.#space = new ValueSpace(contents, options.segmentBytes);
     this.#index = new TtlIndex(contents, this.#pipeline);
     this.copies = new Copies(contents, this.#pipeline, this.#space, commits);
     this.#staging = new ItemStaging(contents, this.#pipeline, this.#space, this.#index, this.copies, this.deadRows);
@@ -512,7 +512,7 @@ export class Store {
     // Their segments' numbers are given out anew.
     await this.copies.idle();
     await this.#pipeline.idle();
-    const loaded = await this.#contents.openAnew(this.#pipeline.committedCas);
+    const loaded = await this.#contents.openAnew(this.#pipeline.committedGroup);
     // From here on in one step.
     this.#contents.replace(loaded);
     this.#index.clear();

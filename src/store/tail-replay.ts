@@ -1,6 +1,7 @@
 import type { Item } from '../item.ts';
 import { CountedPrefixes } from './counted-prefixes.ts';
 import { dueRowKey, packKeys } from './due-row.ts';
+import { readChanges } from './group-changes.ts';
 import { itemRowBytes, readItemRow, rowSize, writeItemRow } from './item-row.ts';
 import { itemKey, STATE_KEY } from './keys.ts';
 import { decodeTail, encodeTail, type LogTail, TAIL_KEY } from './log-tail.ts';
@@ -11,7 +12,7 @@ import type { SegmentTable } from './segment-table.ts';
 import { encodeState, type StoreState } from './state-row.ts';
 import { bucketDeadline, sameBucket } from './ttl-bucket.ts';
 import type { ValueLog } from './value-log.ts';
-import { casOfRecord, decodeGroupEnd, type GroupEnd, isAsWritten, isUnusedHead, itemOfRecord, recordKeyAt, recordSizeAt } from './value-record.ts';
+import { casOfRecord, changesOfGroupEnd, decodeGroupEnd, type GroupEnd, type GroupNumber, isAsWritten, isUnusedHead, itemOfRecord, recordKeyAt, recordSizeAt } from './value-record.ts';
 
 /** Bytes of a segment read at a time; a record that is larger is read as a whole. */
 const CHUNK_BYTES = 2 ** 20;
@@ -31,10 +32,10 @@ export interface ReplayedContents {
  * rows tell of it, one group after the other, up to the first that is not whole. So the store is as of one moment, also when power
  * was lost. Can be broken off at any point, and begun again.
  *
- * @param upTo the highest cas unique that counts
+ * @param upTo the last group that counts; undefined = the last that is there
  * @param damaged told when it cannot be known what is behind the rows
  */
-export async function replayTail(db: Level, contents: ReplayedContents, upTo: number, damaged: (where: string) => void): Promise<void> {
+export async function replayTail(db: Level, contents: ReplayedContents, upTo: GroupNumber | undefined, damaged: (where: string) => void): Promise<void> {
   const { state, values } = contents;
   const row = await db.get(TAIL_KEY);
   if (row === undefined) return;
@@ -49,46 +50,74 @@ export async function replayTail(db: Level, contents: ReplayedContents, upTo: nu
     if (from !== undefined) behind.set(id, from);
   }
   // Read twice, since the records of a group may be in several segments: as a rule it is a MiB or two.
-  const committed = await committedCas(values, behind, { batch: tail.behind, cas }, upTo);
-  const replay = new Replay(db, contents, tail);
-  for (const [id, from] of committed > cas ? behind : []) {
+  const groups = await committedGroups(values, behind, { batch: tail.behind, cas }, upTo);
+  const replay = new Replay(db, contents, tail, groups.at(-1)?.cas ?? cas);
+  const changes = newestChanges(groups);
+  for (const [id, from] of groups.length > 0 ? behind : []) {
     for await (const { record, offset } of recordsBehind(values, id, from)) {
       if (decodeGroupEnd(record) !== undefined) continue;
       const item = itemOfRecord(record, { segment: id, offset, size: record.length });
-      if (item.cas > cas && item.cas <= committed) await replay.take(recordKeyAt(record, 0), item);
+      if (item.cas <= cas || item.cas > groups.at(-1)!.cas) continue;
+      const key = recordKeyAt(record, 0);
+      const change = changes.get(key);
+      // Of the same group it is the newer one.
+      if (change !== undefined && item.cas <= groups[change.group]!.cas) continue;
+      changes.delete(key);
+      await replay.take(key, item);
     }
+  }
+  for (const [key, { group, row }] of changes) {
+    if (row.length === 0) await replay.remove(key, groups[group]!.cas);
+    else await replay.change(key, row, damaged);
   }
   await replay.finish();
 }
 
-/** Up to which cas unique all is committed behind a batch: that of the last group before which, and of which, nothing is missing. */
-async function committedCas(values: ValueLog, behind: ReadonlyMap<number, number>, after: { batch: number; cas: number }, upTo: number): Promise<number> {
-  const ends = new Map<string, GroupEnd>();
+/** A group that is committed, in the order in which they are. */
+interface CommittedGroup {
+  /** The highest cas unique that was given out when it was closed. */
+  readonly cas: number;
+  /** What its records do not tell. */
+  readonly changes: Buffer;
+}
+
+/** The groups behind a batch, up to the first before which, or of which, something is missing. */
+async function committedGroups(values: ValueLog, behind: ReadonlyMap<number, number>, after: { batch: number; cas: number }, upTo: GroupNumber | undefined): Promise<CommittedGroup[]> {
+  const ends = new Map<string, GroupEnd & CommittedGroup>();
   // One that is moved has two records.
   const found = new Set<number>();
   for (const [id, from] of behind) {
     for await (const { record } of recordsBehind(values, id, from)) {
       const end = decodeGroupEnd(record);
-      if (end !== undefined) ends.set(`${end.batch} ${end.number}`, end);
+      if (end !== undefined) ends.set(`${end.batch} ${end.number}`, { ...end, changes: Buffer.from(changesOfGroupEnd(record)) });
       else found.add(casOfRecord(record));
     }
   }
   const uniques = [...found].toSorted((a, b) => a - b);
-  let { cas } = after;
-  let batch = after.batch % 0x100000000;
-  let at = uniques.findIndex((unique) => unique > cas);
+  const groups: CommittedGroup[] = [];
+  let { batch } = after;
+  let at = uniques.findIndex((unique) => unique > after.cas);
   for (let number = 1; ; number++) {
-    const end = ends.get(`${batch} ${number}`);
-    if (end === undefined || end.cas > upTo) return cas;
+    const end = ends.get(`${batch % 0x100000000} ${number}`);
+    if (end === undefined || (upTo !== undefined && (batch > upTo.batch || (batch === upTo.batch && number > upTo.number)))) return groups;
     const first = at;
     while (at >= 0 && at < uniques.length && uniques[at]! <= end.cas) at++;
-    if (at - first !== end.items) return cas;
-    cas = end.cas;
+    if (at - first !== end.items) return groups;
+    groups.push(end);
     if (!end.endsBatch) continue;
     // The batch behind it, if there was one, has nothing that is not here.
-    batch = (batch + 1) % 0x100000000;
+    batch++;
     number = 0;
   }
+}
+
+/** The newest change of each key, and which of the groups it is in. */
+function newestChanges(groups: readonly CommittedGroup[]): Map<string, { readonly group: number; readonly row: Buffer }> {
+  const newest = new Map<string, { group: number; row: Buffer }>();
+  for (const [group, { changes }] of groups.entries()) {
+    for (const { key, row } of readChanges(changes)) newest.set(key, { group, row });
+  }
+  return newest;
 }
 
 interface FoundRecord {
@@ -126,29 +155,56 @@ async function* recordsBehind(values: ValueLog, segment: number, from: number): 
   }
 }
 
+/** What becomes of a key. */
+interface Found {
+  /** Null = it is deleted. */
+  readonly item: Item | null;
+  /** The row of an item that is told by a change: one of the same cas unique is older. */
+  readonly row?: Buffer;
+  /** The cas unique up to which a row is older. */
+  readonly cas: number;
+}
+
 class Replay {
   readonly #db: Level;
   readonly #contents: ReplayedContents;
   readonly #tail: LogTail;
   readonly #counted: CountedPrefixes;
   /** Newest found of each key. */
-  #found = new Map<string, Item>();
-  #cas: number;
+  #found = new Map<string, Found>();
+  readonly #cas: number;
   #hasRows = false;
 
-  constructor(db: Level, contents: ReplayedContents, tail: LogTail) {
+  /** `cas` = of the last group. */
+  constructor(db: Level, contents: ReplayedContents, tail: LogTail, cas: number) {
     this.#db = db;
     this.#contents = contents;
     this.#tail = tail;
-    this.#cas = contents.state.cas;
+    this.#cas = cas;
     this.#counted = new CountedPrefixes(contents.quotas.keys());
     this.#counted.load(contents.quotas);
   }
 
+  /** Takes an item of which its record tells all. */
   async take(key: string, item: Item): Promise<void> {
-    this.#cas = Math.max(this.#cas, item.cas);
     const before = this.#found.get(key);
-    if (before === undefined || before.cas < item.cas) this.#found.set(key, item);
+    if (before === undefined || before.cas < item.cas - 1) await this.#add(key, { item, cas: item.cas - 1 });
+  }
+
+  /** Takes the row of an item that is newer than all that was taken of its key. */
+  async change(key: string, row: Buffer, damaged: (where: string) => void): Promise<void> {
+    const item = readItemRow(row, key.length);
+    if (item === undefined) damaged('the change of an item');
+    else await this.#add(key, { item, row, cas: item.cas });
+  }
+
+  /** The same of a key that is deleted. `cas` = the highest that was given out before. */
+  remove(key: string, cas: number): Promise<void> {
+    return this.#add(key, { item: null, cas });
+  }
+
+  async #add(key: string, found: Found): Promise<void> {
+    this.#found.set(key, found);
     if (this.#found.size >= BATCH_ITEMS) await this.#write();
   }
 
@@ -174,14 +230,17 @@ class Replay {
     const batch = new RowBatch(this.#db);
     const hints = new Map<number, string[]>();
     const rows = await this.#db.getMany(found.map(([key]) => itemKey(key)));
-    for (const [i, [key, item]] of found.entries()) {
-      const row = rows[i];
+    for (const [i, [key, { item, row, cas }]] of found.entries()) {
+      const before = rows[i];
       // One that is damaged is replaced, like any that is older; what it counted is not known.
-      const old = row === undefined ? undefined : readItemRow(row, key.length);
-      if (old !== undefined && old.cas >= item.cas) continue;
-      const value = Buffer.allocUnsafe(rowSize(item));
-      writeItemRow(value, 0, item);
-      batch.put(itemKey(key), value);
+      const old = before === undefined ? undefined : readItemRow(before, key.length);
+      if (old !== undefined && old.cas > cas) continue;
+      if (item === null) {
+        if (before === undefined) continue;
+        batch.del(itemKey(key));
+      } else {
+        batch.put(itemKey(key), row ?? rowOf(item));
+      }
       this.#count(key, old, item, hints);
       this.#hasRows = true;
     }
@@ -190,7 +249,7 @@ class Replay {
     await batch.write(false);
   }
 
-  #count(key: string, old: Item | undefined, item: Item, hints: Map<number, string[]>): void {
+  #count(key: string, old: Item | undefined, item: Item | null, hints: Map<number, string[]>): void {
     const { state, segments } = this.#contents;
     if (old !== undefined) {
       uncountRow(state, itemRowBytes(key, old));
@@ -198,11 +257,16 @@ class Replay {
       state.bytes -= key.length + old.length;
       if (old.place !== undefined) segments.drop(old.place.segment, old.place.size);
     }
+    if (item === null) {
+      if (old !== undefined) this.#counted.change(key, -1, -(key.length + old.length));
+      return;
+    }
     countRow(state, itemRowBytes(key, item));
     state.items++;
-    state.totalItems++;
+    // A touch stores nothing.
+    if (old?.cas !== item.cas) state.totalItems++;
     state.bytes += key.length + item.length;
-    segments.add(item.place!.segment, item.place!.size, item.expiresAt);
+    if (item.place !== undefined) segments.add(item.place.segment, item.place.size, item.expiresAt);
     this.#counted.change(key, old === undefined ? 1 : 0, old === undefined ? key.length + item.length : item.length - old.length);
     if (item.expiresAt === 0 || sameBucket(old, item)) return;
     const deadline = bucketDeadline(item.expiresAt, item.ttlShift);
@@ -229,4 +293,10 @@ class Replay {
     batch.put(TAIL_KEY, encodeTail({ ...this.#tail, batch: state.batch }));
     batch.put(STATE_KEY, encodeState(state));
   }
+}
+
+function rowOf(item: Item): Buffer {
+  const row = Buffer.allocUnsafe(rowSize(item));
+  writeItemRow(row, 0, item);
+  return row;
 }

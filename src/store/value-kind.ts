@@ -5,7 +5,7 @@
 const KIND_BOUNDS = [8, 15, 30, 45, 60, 15 * 60, 4 * 3600, 2 * 86_400, 12 * 86_400];
 /** Values that never expire, and those that live longer than the last bound, are kinds of their own. */
 const LONG = KIND_BOUNDS.length;
-const NEVER = LONG + 1;
+export const NEVER: number = LONG + 1;
 /** How many kinds there are. */
 export const KINDS: number = NEVER + 1;
 

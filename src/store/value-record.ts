@@ -2,6 +2,7 @@ import { BuiltItem, type Item, type Place } from '../item.ts';
 import { STEP_BYTES } from '../steps.ts';
 import { crc32 } from './crc32.ts';
 import { crc32InSteps } from './crc32-steps.ts';
+import { type Change, changesSize, writeChanges } from './group-changes.ts';
 import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
 import { ttlShift } from './ttl-bucket.ts';
 
@@ -9,7 +10,7 @@ import { ttlShift } from './ttl-bucket.ts';
  * A record of the value log, little endian:
  *
  *     record := crc(u32) keyLength(u16) form(u16) length(u32) flags(u32) expiresAt(u32) storedAt(u32) cas(u64) key value
- *     form   := bits 0 to 2: the item's bits; bit 15: no item, but the end of a group
+ *     form   := bits 0 to 2: the item's bits; bit 15: no item, but the end of a group, and for value what group-changes.ts says
  *
  * crc is the CRC-32 of all that follows it. form to cas are as of the time of writing: the item's row
  * has the last word; they are here so that items can be recovered, or salvaged, from the value log alone.
@@ -21,15 +22,20 @@ const BITS = 7;
 const GROUP_END = 0x8000;
 /** Set in a group's number when a batch ends with it. */
 const ENDS_BATCH = 0x80000000;
+/** Set in a group's number of items when changes follow: versions that do not know these find items missing, and stop there. */
+const HAS_CHANGES = 0x80000000;
 
-/** Bytes of the end of a group. */
+/** Bytes of the end of a group, without changes. */
 export const GROUP_END_BYTES: number = RECORD_HEAD_BYTES + 1;
 
-/** What the last record of a group tells, all of which is told by its records. */
-export interface GroupEnd {
-  /** Number of the batch behind which the group comes, modulo 2^32, and the how-manieth it is there, from 1 on. */
+/** Which group it is: the number of the batch behind which it comes, and the how-manieth it is there, from 1 on. */
+export interface GroupNumber {
   readonly batch: number;
   readonly number: number;
+}
+
+/** What the last record of a group tells; with the others, all of the group. The batch's number is modulo 2^32. */
+export interface GroupEnd extends GroupNumber {
   /** The rows of all groups up to this one go into one batch, with nothing else. */
   readonly endsBatch: boolean;
   /** Items whose records are in the group. */
@@ -89,14 +95,17 @@ export function unusedHead(size: number): Buffer {
   return head;
 }
 
-/** The end of a group: a record without item, with NUL for key, and no value. */
-export function encodeGroupEnd({ batch, number, endsBatch, items, cas }: GroupEnd): Buffer {
-  const record = Buffer.alloc(GROUP_END_BYTES);
+/** The end of a group: a record without item, with NUL for key, and its changes for value. */
+export function encodeGroupEnd({ batch, number, endsBatch, items, cas }: GroupEnd, changes: readonly Change[]): Buffer {
+  const length = changesSize(changes);
+  const record = Buffer.alloc(GROUP_END_BYTES + length);
   record.writeUInt32LE(1 + GROUP_END * 0x10000, 4);
-  record.writeUInt32LE(items, 12);
+  record.writeUInt32LE(length, 8);
+  record.writeUInt32LE(items + (length > 0 ? HAS_CHANGES : 0), 12);
   record.writeUInt32LE(number + (endsBatch ? ENDS_BATCH : 0), 16);
   record.writeUInt32LE(batch % 0x100000000, 20);
   writeU53(record, 24, cas);
+  writeChanges(record, GROUP_END_BYTES, changes);
   record.writeUInt32LE(crc32(record, 4, record.length), 0);
   return record;
 }
@@ -105,12 +114,17 @@ export function encodeGroupEnd({ batch, number, endsBatch, items, cas }: GroupEn
 export function decodeGroupEnd(record: Buffer): GroupEnd | undefined {
   if ((record.readUInt16LE(FORM_AT) & GROUP_END) === 0) return undefined;
   const number = record.readUInt32LE(16);
-  return { batch: record.readUInt32LE(20), number: number % ENDS_BATCH, endsBatch: number >= ENDS_BATCH, items: record.readUInt32LE(12), cas: readU53(record, 24) };
+  return { batch: record.readUInt32LE(20), number: number % ENDS_BATCH, endsBatch: number >= ENDS_BATCH, items: record.readUInt32LE(12) % HAS_CHANGES, cas: readU53(record, 24) };
 }
 
-/** True for the end of a group, of this size: an item's record is larger, since small values are in their rows. */
-export function isGroupEndAt(bytes: Buffer, at: number, size: number): boolean {
-  return size === GROUP_END_BYTES && (bytes.readUInt16LE(at + FORM_AT) & GROUP_END) !== 0;
+/** The changes in the end of a group, as `readChanges` takes them. REQUIRES: it is one, and whole */
+export function changesOfGroupEnd(record: Buffer): Buffer {
+  return record.subarray(GROUP_END_BYTES);
+}
+
+/** True for the end of a group. REQUIRES: `recordSizeAt` found a record */
+export function isGroupEndAt(bytes: Buffer, at: number): boolean {
+  return (bytes.readUInt16LE(at + FORM_AT) & GROUP_END) !== 0;
 }
 
 /** True for what `unusedHead` made. */

@@ -1,11 +1,14 @@
 import type { Place } from '../item.ts';
 import type { Contents } from './contents.ts';
 import { DeadRecords } from './dead-records.ts';
-import { fillSeconds, KINDS } from './value-kind.ts';
+import { fillSeconds, KINDS, NEVER } from './value-kind.ts';
 import { SEGMENT_BYTES } from './value-log.ts';
 
 /** Bytes from which a segment without live values is removed although it is not full. */
 const SEAL_EMPTY_BYTES = 2 ** 20;
+
+/** The same of one with nothing but ends of groups: where all values are small there is no other. */
+const SEAL_ENDS_BYTES = 16 * 2 ** 20;
 
 /**
  * Who has which place in the value log: gives places to values, takes note of those that nothing points to any more, and
@@ -67,6 +70,15 @@ export class ValueSpace {
     if (isKept) this.#kept.add(place.segment);
     this.#copies.set(place.segment, (this.#copies.get(place.segment) ?? 0) + 1);
     return place;
+  }
+
+  /** Takes a place for the end of a group: behind its last record, in that segment, or among values that never expire. */
+  placeOfEnd(size: number, segment: number | undefined): Place {
+    const { values, segments } = this.#contents;
+    if (segment !== undefined) return values.extend(segment, size);
+    const active = values.activeOf(NEVER);
+    if (active !== undefined && values.size(active) >= SEAL_ENDS_BYTES && segments.use(active).liveItems <= 0) this.#emptied(active);
+    return this.#reserve(NEVER, size, 0);
   }
 
   /** An item that expires then points to a copy from now on. */

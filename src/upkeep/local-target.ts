@@ -216,7 +216,8 @@ export class LocalTarget implements SweepTarget {
   async list(query: ListQuery): Promise<ItemList> {
     const prefix = query.prefix?.toString('latin1') ?? '';
     const after = query.after === undefined ? undefined : Buffer.from(query.after, 'hex').toString('latin1');
-    // What is staged is not in the scan yet; it is newer than any list can promise to be.
+    // What was stored a moment ago is to be in the scan, and what was deleted is not. What is changed later may be seen or not.
+    if (after === undefined && this.#store.deferredItems > 0) await this.#store.inLevel();
     const { found, next } = await this.#store.scan(prefix, after, query.limit);
     const { page, more } = withEphemeral(this.#store, { prefix, after, limit: query.limit }, found, next);
     const items = page

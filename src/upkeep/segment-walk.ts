@@ -45,7 +45,7 @@ export async function* recordsOf({ values, deadRecords }: Store, id: number, bat
     if (isLarge) chunk = await values.scan(id, at, Buffer.allocUnsafeSlow(Math.min(first, values.size(id) - at)));
     let used = 0;
     for (let size = first; size > 0 && used + size <= chunk.length; size = recordSizeAt(chunk, used)) {
-      if (!deadRecords.has(id, at + used) && !isGroupEndAt(chunk, used, size)) {
+      if (!deadRecords.has(id, at + used) && !isGroupEndAt(chunk, used)) {
         const key = recordKeyAt(chunk, used);
         const record = chunk.subarray(used, used + size);
         const isChecked = size > STEP_BYTES && (await checkedValueOf(record, key)) !== undefined;

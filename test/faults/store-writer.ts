@@ -42,7 +42,7 @@ export class StoreWriter {
   readonly history = new Map<string, KeyState[]>();
   /** What the store said of itself after each write; in front, before the first. */
   readonly moments: Moment[] = [];
-  /** Writes that stored a value with a record that tells all of it, or moved values. */
+  /** Writes that the value log tells of, or that moved values: all that change items and nothing else. */
   readonly told = new Set<number>();
   /** How often each kind was written; whoever counts may begin anew. */
   readonly made = new Map<WriteKind, number>();
@@ -117,7 +117,7 @@ export class StoreWriter {
     const item = buildItem({ value: Buffer.from(value), cas: this.#store.nextCas(), expiresAt: this.#random.chance(0.3) ? FAR : 0 });
     this.#items.set(key, this.#store.put(key, this.#items.get(key), item));
     this.#note(key, value);
-    if (value.length > INLINE_MOST) this.told.add(this.writes + 1);
+    this.told.add(this.writes + 1);
     return true;
   }
 
@@ -130,6 +130,7 @@ export class StoreWriter {
     this.#items.set(key, touched);
     const { value, placedBy } = this.history.get(key)!.at(-1)!;
     this.#note(key, value, placedBy);
+    this.told.add(this.writes + 1);
     return true;
   }
 
@@ -137,6 +138,7 @@ export class StoreWriter {
     const key = this.#anyLive();
     if (key === undefined) return false;
     this.#drop(key);
+    this.told.add(this.writes + 1);
     return true;
   }
 

@@ -9,7 +9,7 @@ afterEach(() => vi.restoreAllMocks());
 // A mutation staged by who was just told of a commit began a second loop: two groups were written side by side, in
 // any order, and what the first of them held was taken for committed before it was.
 it('one batch is written at a time, also when more is staged between two', async () => {
-  const store = await Store.open(tempDirectory(), { blockCacheBytes: 2 ** 20, syncEveryBatch: false, onFailed: () => {} });
+  const store = await Store.open(tempDirectory(), { blockCacheBytes: 2 ** 20, syncEveryBatch: true, onFailed: () => {} });
   const write: (this: RowBatch, sync: boolean) => Promise<void> = Reflect.get(RowBatch.prototype, 'write');
   let underWay = 0;
   let most = 0;

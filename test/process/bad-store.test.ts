@@ -13,11 +13,11 @@ const ITEMS = 40;
 let workspace: Workspace;
 let copies = 0;
 
-/** A store that was written, killed, opened and written again: with tables, a log, and values in segments. */
+/** A store that was written, killed, opened and written again: with tables, a log of a batch for each write, and values in segments. */
 beforeAll(async () => {
   workspace = new Workspace();
   for (const round of [0, 1]) {
-    const server = await workspace.serve({ directory: 'whole' });
+    const server = await workspace.serve({ directory: 'whole', args: ['--ack', 'sync'] });
     const client = await RawClient.connect(server.port);
     for (let i = 0; i < ITEMS; i++) await client.set(`key ${i}`.replace(' ', ':'), Buffer.alloc(i % 2 === 0 ? 100 : 1000, `${round}`));
     await server.kill();

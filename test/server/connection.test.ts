@@ -3,9 +3,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { RowBatch } from '../../src/store/row-batch.ts';
 import { Store } from '../../src/store/store.ts';
-import { holdNextWrite } from '../issues/held-writes.ts';
+import { failNextWrite, holdNextWrite } from '../issues/held-writes.ts';
 import { checkStore } from '../support/check-store.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 import { startTestServer, TestClient } from '../support/test-server.ts';
@@ -94,23 +93,13 @@ describe('Connection', () => {
   it('holds replies back until what they promise is committed', async () => {
     const { port } = await startTestServer();
     const client = await TestClient.connect(port);
-    let write: () => void = () => {};
-    const real: (this: RowBatch, sync: boolean) => Promise<void> = Reflect.get(RowBatch.prototype, 'write');
-    const asked = new Promise<void>((resolve) => {
-      vi.spyOn(RowBatch.prototype, 'write').mockImplementationOnce(async function held(this: RowBatch, sync) {
-        resolve();
-        await new Promise<void>((go) => {
-          write = go;
-        });
-        await real.call(this, sync);
-      });
-    });
+    const write = holdNextWrite();
     client.send('get a\r\nset a 0 0 1\r\nx\r\nget a\r\n');
-    await asked;
+    await write.begun;
     const other = await TestClient.connect(port);
     expect(await other.ask('get a\r\n', 'END\r\n')).toBe('VALUE a 0 1\r\nx\r\nEND\r\n');
     expect(client.received).toBe('');
-    write();
+    write.release();
     const replied = 'END\r\nSTORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n';
     expect(await client.receive(replied.length)).toBe(replied);
   });
@@ -119,7 +108,7 @@ describe('Connection', () => {
     const { port, directory, server } = await startTestServer();
     const client = await TestClient.connect(port);
     await client.ask('set old 0 0 1\r\n1\r\n');
-    vi.spyOn(RowBatch.prototype, 'write').mockRejectedValueOnce(new Error('disk full'));
+    failNextWrite();
     client.send('get old\r\nset a 0 0 1\r\nx\r\nget none\r\nset old 0 0 1\r\n2\r\nmn\r\n');
     const failed = 'SERVER_ERROR cannot write to disk\r\n';
     const replied = `VALUE old 0 1\r\n1\r\nEND\r\n${failed}END\r\n${failed}MN\r\n`;

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Item } from '../../src/item.ts';
 import { crc32 } from '../../src/store/crc32.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from '../../src/store/due-row.ts';
+import { readChanges } from '../../src/store/group-changes.ts';
 import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from '../../src/store/item-row.ts';
 import { itemKey, keyOfItem, prefixEnd } from '../../src/store/keys.ts';
 import { decodeTail, encodeTail } from '../../src/store/log-tail.ts';
@@ -12,10 +13,12 @@ import { NEVER_EXPIRES, SegmentTable } from '../../src/store/segment-table.ts';
 import { decodeState, emptyState, encodeState, type StoreState } from '../../src/store/state-row.ts';
 import { bucketDeadline, ttlShift } from '../../src/store/ttl-bucket.ts';
 import {
+  changesOfGroupEnd,
   decodeGroupEnd,
   encodeGroupEnd,
   GROUP_END_BYTES,
   isAsWritten,
+  isGroupEndAt,
   isToldByRecord,
   isUnusedHead,
   itemOfRecord,
@@ -170,13 +173,14 @@ describe('value record', () => {
 
 describe('the end of a group', () => {
   const u31 = fc.integer({ min: 1, max: 0x7fffffff });
-  const end = fc.record({ batch: u32, number: u31, endsBatch: fc.boolean(), items: u32, cas: u53 });
+  const end = fc.record({ batch: u32, number: u31, endsBatch: fc.boolean(), items: u31, cas: u53 });
 
   it('is a record that keeps what it tells, and is none of an item', () => {
     fc.assert(
       fc.property(end, key, inline, (end, key, item) => {
-        const bytes = encodeGroupEnd(end);
+        const bytes = encodeGroupEnd(end, []);
         expect(bytes).toHaveLength(GROUP_END_BYTES);
+        expect(changesOfGroupEnd(bytes)).toHaveLength(0);
         expect(isAsWritten(bytes)).toBe(true);
         expect(isUnusedHead(bytes, 0)).toBe(false);
         expect(readRecordHead(bytes, 0)).toMatchObject({ size: GROUP_END_BYTES, cas: end.cas });
@@ -184,8 +188,30 @@ describe('the end of a group', () => {
         const record = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
         writeRecord(record, key, item);
         expect(decodeGroupEnd(record)).toBeUndefined();
+        expect([isGroupEndAt(bytes, 0), isGroupEndAt(record, 0)]).toEqual([true, false]);
       }),
     );
+  });
+
+  it('keeps what else the group changed: rows of items, and deletes', () => {
+    fc.assert(
+      fc.property(end, fc.array(fc.tuple(key, fc.option(inline))), (end, changes) => {
+        const bytes = encodeGroupEnd(end, changes);
+        expect(isAsWritten(bytes)).toBe(true);
+        expect(isGroupEndAt(bytes, 0)).toBe(true);
+        expect(readRecordHead(bytes, 0)).toMatchObject({ size: bytes.length, cas: end.cas });
+        expect(decodeGroupEnd(bytes)).toEqual(end);
+        const again = [...readChanges(changesOfGroupEnd(bytes))].map(({ key, row }) => [key, row.length === 0 ? null : { ...readItemRow(row, key.length)! }]);
+        expect(again).toEqual(changes.map(([key, item]) => [key, item === null ? null : { ...item }]));
+      }),
+    );
+  });
+
+  // One that does not know of changes would bring back what was deleted.
+  it('has more items than there can be for a version that does not know of changes, if it has any', () => {
+    const end = { batch: 1, number: 1, endsBatch: false, items: 2, cas: 7 };
+    expect(encodeGroupEnd(end, []).readUInt32LE(12)).toBe(2);
+    expect(encodeGroupEnd(end, [['key', null]]).readUInt32LE(12)).toBe(2 + 2 ** 31);
   });
 });
 

@@ -190,6 +190,8 @@ class Runner {
   /** Reads so much else that nothing of the case is left in memory. */
   async #evict(): Promise<void> {
     const before = await this.#counters();
+    // What LevelDB does not have yet is in memory too.
+    expect(await this.#control.ask('sync')).toBe('OK');
     const fresh = Array.from({ length: FRESH_KEYS }, (_, i) => `fresh-${this.#evictions}-${i}-`.padEnd(250, 'x'));
     this.#evictions++;
     await this.#control.getMany(...fresh);

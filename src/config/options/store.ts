@@ -98,7 +98,7 @@ export const storeOptions = {
     default: 'log',
     defaultText: 'log',
     description:
-      "when a write is acknowledged: memory = at once, written behind; log = when it is in LevelDB's log; sync = after fsync",
+      "when a write is acknowledged: memory = at once, written behind; log = when the operating system has it; sync = after fsync",
   }),
   sync: option({
     name: 'sync',
