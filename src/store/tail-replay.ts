@@ -216,7 +216,8 @@ class Replay {
     state.cas = this.#cas;
     state.nextSegment = values.next;
     const batch = new RowBatch(this.#db);
-    this.#putCounters(batch, new Map());
+    // Nothing is behind the rows any more: changes that were made must not be made again.
+    this.#putCounters(batch, new Map(), { behind: state.batch + 1, offsets: new Map() });
     await batch.write(false);
     for (const { prefix, isCounted, items, bytes, hand, handCas } of this.#counted.all) {
       if (isCounted) quotas.set(prefix, { items, bytes, hand, handCas });
@@ -245,7 +246,7 @@ class Replay {
       this.#hasRows = true;
     }
     if (batch.bytes === 0) return;
-    this.#putCounters(batch, hints);
+    this.#putCounters(batch, hints, this.#tail);
     await batch.write(false);
   }
 
@@ -278,8 +279,8 @@ class Replay {
     state.indexFloor = Math.min(state.indexFloor, deadline);
   }
 
-  /** Puts all counters into a batch. The tail stays what it was: what is behind it may not be all there yet. */
-  #putCounters(batch: RowBatch, hints: ReadonlyMap<number, string[]>): void {
+  /** Puts all counters into a batch. Until the last the tail stays what it was: what is behind it is not all there yet. */
+  #putCounters(batch: RowBatch, hints: ReadonlyMap<number, string[]>, { behind, offsets }: Pick<LogTail, 'behind' | 'offsets'>): void {
     const { state, segments } = this.#contents;
     state.batch++;
     for (const [bucket, keys] of hints) {
@@ -290,7 +291,7 @@ class Replay {
       else batch.put(key, value);
     }
     for (const { key, value } of this.#counted.takeDirtyRows()) batch.put(key, value);
-    batch.put(TAIL_KEY, encodeTail({ ...this.#tail, batch: state.batch }));
+    batch.put(TAIL_KEY, encodeTail({ batch: state.batch, behind, offsets }));
     batch.put(STATE_KEY, encodeState(state));
   }
 }

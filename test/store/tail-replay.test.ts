@@ -397,6 +397,26 @@ describe('what no record tells', () => {
       expect((await checkStore(left)).state).toMatchObject({ items: 866, totalItems: 1300 + 433 });
     }));
 
+  // Of the groups behind the rows those without records were taken again, and what they had stored came back.
+  it('is made only once where nothing is written between two starts, nor by who only reads the store', () =>
+    withTempDirectory(async (parent) => {
+      const directory = join(parent, 'store');
+      const { store } = await filled(directory, ['first'], LARGE);
+      const small = store.put('small', undefined, newItem(store, SMALL));
+      await acknowledged(store);
+      store.remove('small', small);
+      store.put('large', undefined, newItem(store, LARGE));
+      await acknowledged(store);
+      const left = await killed(directory);
+      await store.close();
+      for (let i = 0; i < 3; i++) expect([...(await checkStore(left)).items.keys()].toSorted()).toEqual(['first', 'large']);
+      const started = await openStore(left);
+      const again = await killed(left);
+      await started.close();
+      expect([...(await found(again, ['first', 'small', 'large'])).keys()]).toEqual(['first', 'large']);
+      await checkStore(again);
+    }));
+
   it('is committed with its rows where it is much, which is cheaper', () =>
     withTempDirectory(async (directory) => {
       const { store } = await filled(directory, ['first'], LARGE);
