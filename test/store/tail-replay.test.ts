@@ -33,6 +33,17 @@ async function found(directory: string, keys: readonly string[], options: Partia
   return items;
 }
 
+/** A start that is killed when it has written the first rows that it makes, and not the others. */
+async function startBrokenOff(directory: string): Promise<void> {
+  const write: RowBatch['write'] = Reflect.get(RowBatch.prototype, 'write');
+  let batches = 0;
+  vi.spyOn(RowBatch.prototype, 'write').mockImplementation(function broken(this: RowBatch, sync) {
+    return ++batches === 2 ? Promise.reject(new Error('killed')) : write.call(this, sync);
+  });
+  await expect(openStore(directory)).rejects.toThrow('killed');
+  vi.restoreAllMocks();
+}
+
 describe('an item that was acknowledged before LevelDB had its row', () => {
   it('is there after a kill with all that is known of it, listed in the index, and counted', () =>
     withTempDirectory(async (parent) => {
@@ -132,14 +143,8 @@ describe('an item that was acknowledged before LevelDB had its row', () => {
       expect(store.deferredItems).toBeGreaterThan(1024);
       const left = await killed(directory);
       await store.close();
-      const write: RowBatch['write'] = Reflect.get(RowBatch.prototype, 'write');
-      let batches = 0;
-      vi.spyOn(RowBatch.prototype, 'write').mockImplementation(function broken(this: RowBatch, sync) {
-        return ++batches === 2 ? Promise.reject(new Error('killed')) : write.call(this, sync);
-      });
-      await expect(openStore(left)).rejects.toThrow('killed');
+      await startBrokenOff(left);
       expect((await found(left, keys)).size).toBe(1200);
-      vi.restoreAllMocks();
       expect((await checkStore(left)).state).toMatchObject({ items: 1200, totalItems: 1200, indexEntries: 1199 });
     }));
 
@@ -327,7 +332,7 @@ describe('what no record tells', () => {
   it('counts in the order of the groups, in whatever segments it lies', () =>
     withTempDirectory(async (parent) => {
       const directory = join(parent, 'store');
-      // A segment for each group or two, of which a start reads the newest first where their kinds differ.
+      // A segment for each group or two.
       const { store, items } = await filled(directory, ['a', 'b', 'c', 'd'], LARGE, { segmentBytes: 2048 });
       const [a, b, c, d] = [...items.values()] as [Item, Item, Item, Item];
       const later = { ...d, expiresAt: NOW + 1000, ttlShift: ttlShift(1000) };
@@ -385,13 +390,7 @@ describe('what no record tells', () => {
       expect(store.deferredItems).toBe(1300);
       const left = await killed(directory);
       await store.close();
-      const write: RowBatch['write'] = Reflect.get(RowBatch.prototype, 'write');
-      let batches = 0;
-      vi.spyOn(RowBatch.prototype, 'write').mockImplementation(function broken(this: RowBatch, sync) {
-        return ++batches === 2 ? Promise.reject(new Error('killed')) : write.call(this, sync);
-      });
-      await expect(openStore(left)).rejects.toThrow('killed');
-      vi.restoreAllMocks();
+      await startBrokenOff(left);
       const again = await found(left, keys);
       expect([...again.keys()]).toEqual(keys.filter((_, i) => i % 3 !== 0));
       expect((await checkStore(left)).state).toMatchObject({ items: 866, totalItems: 1300 + 433 });

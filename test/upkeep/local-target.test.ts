@@ -4,6 +4,7 @@ import type { DueList, ReapReport } from '../../src/upkeep/sweep-target.ts';
 import { bytesOf } from '../support/build-item.ts';
 import { checkStore } from '../support/check-store.ts';
 import { OpenCache } from '../support/open-cache.ts';
+import { acknowledged } from '../support/open-store.ts';
 import { tempDirectory } from '../support/temp-directory.ts';
 
 async function openTarget(ramBytes?: number): Promise<{ open: OpenCache; target: LocalTarget; directory: string }> {
@@ -214,6 +215,19 @@ describe('LocalTarget.list', () => {
       after = next;
     } while (after !== undefined);
     expect(keys).toEqual(['y1', 'y2']);
+    await open.close();
+  });
+
+  it('shows what was stored before it was asked for, and not what was deleted, though LevelDB does not know yet', async () => {
+    const { open, target } = await openTarget();
+    await open.set('deleted', bytesOf(1000, 1));
+    await open.store.inLevel();
+    await open.delete('deleted');
+    await open.set('stored', bytesOf(10, 1));
+    await acknowledged(open.store);
+    expect(open.store.deferredItems).toBe(2);
+    const { items } = await target.list({ limit: 10 });
+    expect(items.map(({ key }) => key.toString())).toEqual(['stored']);
     await open.close();
   });
 
