@@ -1,5 +1,14 @@
-/** Milliseconds between two looks: what a look can be wrong by. More often would cost an idle server for nothing. */
+import { performance } from 'node:perf_hooks';
+
+/** Milliseconds between two looks while the loop has work to do: what a look can be wrong by. */
 const PERIOD_MS = 5;
+/**
+ * The same while it has little: each look wakes the process, and one every 5 ms was all that an idle server did, with 2.3 % of a
+ * core (docs/benchmarks.md).
+ */
+const IDLE_PERIOD_MS = 50;
+/** Share of the time since the last look from which on a loop that was at work has work to do. */
+const BUSY_SHARE = 0.1;
 /** Looks of one second are one part of the last minute. */
 const PARTS = 60;
 /** Steps per factor of two: a percentile is right within 9 %. */
@@ -60,33 +69,43 @@ export class DelayHistogram {
 
 /**
  * By how much the event loop is late: what every client waits for beside its own request. Looks every 5 ms how long
- * ago the last look was. Something that holds the loop up is seen with its length, or up to 5 ms less, and once:
- * percentiles are over looks, so what matters for one long step is the maximum.
+ * ago the last look was, and less often while the loop is idle. Something that holds the loop up is seen with its length, or up to 5 ms
+ * less (up to 50 ms less if it is the first after a time of little work), and once: percentiles are over looks, so what matters
+ * for one long step is the maximum.
  */
 export class LoopDelay {
   readonly #nowMs: () => number;
+  readonly #activeMs: () => number;
   readonly #all = new DelayHistogram();
   /** Seconds that are over, and the one that is not. */
   readonly #parts = Array.from({ length: PARTS }, () => new DelayHistogram());
   readonly #above = COUNTED_ABOVE_MS.map(() => 0);
   #part = 0;
   #lastMs = 0;
+  #lastActiveMs = 0;
+  #periodMs = PERIOD_MS;
   #lastSecondMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `nowMs` is a clock that never goes back. */
-  constructor(nowMs: () => number = () => performance.now()) {
+  /** `nowMs` is a clock that never goes back, `activeMs` the time for which the loop did not wait for events. */
+  constructor(nowMs: () => number = () => performance.now(), activeMs: () => number = () => performance.eventLoopUtilization().active) {
     this.#nowMs = nowMs;
+    this.#activeMs = activeMs;
+  }
+
+  /** Milliseconds from the last look to the next. */
+  get periodMs(): number {
+    return this.#periodMs;
   }
 
   start(): void {
     this.#lastMs = this.#nowMs();
-    this.#timer = setInterval(() => this.look(), PERIOD_MS);
-    this.#timer.unref();
+    this.#lastActiveMs = this.#activeMs();
+    this.#lookLater();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 
   /** 99th percentile of the last whole second, in milliseconds. */
@@ -94,11 +113,15 @@ export class LoopDelay {
     return this.#lastSecondMs;
   }
 
-  /** Notes how late this call is. Called every 5 ms. */
+  /** Notes how late this call is. Called `periodMs` after the last. */
   look(): void {
     const now = this.#nowMs();
-    const late = Math.max(0, now - this.#lastMs - PERIOD_MS);
+    const passed = now - this.#lastMs;
+    const late = Math.max(0, passed - this.#periodMs);
     this.#lastMs = now;
+    const active = this.#activeMs();
+    this.#periodMs = active - this.#lastActiveMs < BUSY_SHARE * passed ? IDLE_PERIOD_MS : PERIOD_MS;
+    this.#lastActiveMs = active;
     this.#parts[this.#part]!.record(late);
     this.#all.record(late);
     for (let i = 0; i < COUNTED_ABOVE_MS.length && late > COUNTED_ABOVE_MS[i]!; i++) this.#above[i]!++;
@@ -128,6 +151,13 @@ export class LoopDelay {
       ...figures('loop_delay_minute_ms', minute),
       ...COUNTED_ABOVE_MS.map((ms, i): [string, number] => [`loop_delays_above_${ms}_ms`, this.#above[i]!]),
     ];
+  }
+
+  #lookLater(): void {
+    this.#timer = setTimeout(() => {
+      this.look();
+      this.#lookLater();
+    }, this.#periodMs).unref();
   }
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DelayHistogram, LoopDelay } from '../../src/upkeep/loop-delay.ts';
 
 describe('DelayHistogram', () => {
@@ -31,13 +31,19 @@ describe('DelayHistogram', () => {
 });
 
 describe('LoopDelay', () => {
-  function watched(): { delay: LoopDelay; pass: (ms: number) => void; stat: (name: string) => number } {
+  /** `pass`: the next look comes so many milliseconds after the last, for so many of which the loop was at work. */
+  function watched(): { delay: LoopDelay; pass: (ms: number, activeMs?: number) => void; stat: (name: string) => number } {
     let now = 0;
-    const delay = new LoopDelay(() => now);
+    let active = 0;
+    const delay = new LoopDelay(
+      () => now,
+      () => active,
+    );
     return {
       delay,
-      pass(ms) {
+      pass(ms, activeMs = ms) {
         now += ms;
+        active += activeMs;
         delay.look();
       },
       stat: (name) => Number(new Map(delay.stats()).get(name)),
@@ -71,5 +77,32 @@ describe('LoopDelay', () => {
     expect(delay.lastSecondMs).toBe(40);
     delay.tick();
     expect(delay.lastSecondMs).toBe(0);
+  });
+
+  it('looks less often while the loop has little to do', () => {
+    const { delay, pass, stat } = watched();
+    pass(5);
+    expect(delay.periodMs).toBe(5);
+    pass(5, 0.1);
+    expect(delay.periodMs).toBe(50);
+    pass(50, 4);
+    expect(delay.periodMs).toBe(50);
+    pass(90, 60);
+    expect(delay.periodMs).toBe(5);
+    expect(stat('loop_delay_ms_max')).toBe(40);
+  });
+
+  it('sees what holds up a loop that was idle', async () => {
+    const delay = new LoopDelay();
+    delay.start();
+    try {
+      await vi.waitUntil(() => delay.periodMs > 5);
+      // Longer than the time between two looks: whenever it begins, one is late.
+      const until = performance.now() + 100;
+      while (performance.now() < until);
+      await vi.waitUntil(() => delay.stats().some(([name, value]) => name === 'loop_delays_above_10_ms' && Number(value) > 0));
+    } finally {
+      delay.stop();
+    }
   });
 });
