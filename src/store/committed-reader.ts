@@ -83,7 +83,7 @@ export class CommittedReader {
     const waiting = this.#pipeline.staged.records.get(key) ?? this.#pipeline.inFlight?.records.get(key);
     if (waiting !== undefined && waiting.place.segment === item.place.segment && waiting.place.offset === item.place.offset) {
       const [first, ...more] = waiting.rest;
-      if (first === undefined) return waiting.bytes.subarray(RECORD_HEAD_BYTES + key.length);
+      if (first === undefined) return waiting.bytes.subarray(waiting.start + RECORD_HEAD_BYTES + key.length, waiting.end);
       return more.length === 0 ? first : await joinInSteps(waiting.rest);
     }
     const record = await this.#contents.values.read(item.place);

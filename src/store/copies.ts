@@ -3,7 +3,7 @@ import type { Item, Place } from '../item.ts';
 import type { CommitPipeline } from './commit-pipeline.ts';
 import type { CommitStats } from './commit-stats.ts';
 import type { Contents } from './contents.ts';
-import { NO_REST, type RecordWrite } from './value-log.ts';
+import { type RecordWrite, wholeRecord } from './value-log.ts';
 import type { ValueSpace } from './value-space.ts';
 
 /** A record of the value log at a new place, to which its item does not point yet. */
@@ -77,7 +77,7 @@ export class Copies {
       let bytes = 0;
       for (const copy of copies as readonly OpenCopy[]) {
         if (!copy.isOpen || copy.record === undefined) continue;
-        records.push({ place: copy.place, bytes: copy.record, rest: NO_REST, isSummed: true });
+        records.push(wholeRecord(copy.place, copy.record));
         bytes += copy.record.length;
         copy.record = undefined;
       }

@@ -13,7 +13,7 @@ import { encodeState } from './state-row.ts';
 import type { StoreOptions } from './store-options.ts';
 import { WRITE_BUFFER_BYTES } from './tuning.ts';
 import { KINDS } from './value-kind.ts';
-import { NO_REST, type RecordWrite } from './value-log.ts';
+import { type RecordWrite, wholeRecord, writtenBytes } from './value-log.ts';
 import { encodeGroupEnd, type GroupNumber, sumInSteps, unusedHead } from './value-record.ts';
 import type { ValueSpace } from './value-space.ts';
 
@@ -82,7 +82,7 @@ export class GroupWriter {
       const changes = group.changes();
       if (changes.length > 0 || records.length > 0) {
         const bytes = encodeGroupEnd({ batch: state.batch, number: ++this.#groups, endsBatch, items: group.records.size, cas: state.cas }, changes);
-        records.push({ place: this.#space.placeOfEnd(bytes.length, records.at(-1)?.place.segment), bytes, rest: NO_REST, isSummed: true });
+        records.push(wholeRecord(this.#space.placeOfEnd(bytes.length, records.at(-1)?.place.segment), bytes));
       }
     }
     this.#contents.casOfGroup = state.cas;
@@ -97,13 +97,13 @@ export class GroupWriter {
     const last = records.at(-1);
     if (last === undefined) return;
     const { values } = this.#contents;
-    for (const { bytes, rest, isSummed } of records) if (!isSummed) await sumInSteps(bytes, rest);
+    for (const { bytes, start, end, rest, isSummed } of records) if (!isSummed) await sumInSteps(bytes.subarray(start, end), rest);
     // The end of the group is there only when all of it is.
     const { segment } = last.place;
     if (records[0]!.place.segment !== segment) await values.write(records.filter(({ place }) => place.segment !== segment));
     await values.write(records[0]!.place.segment === segment ? records : records.filter(({ place }) => place.segment === segment));
     if (this.#syncEveryBatch) await values.sync();
-    for (const { place, bytes, rest } of records) this.#commits.valueBytes += rest.length > 0 ? place.size : bytes.length;
+    for (const record of records) this.#commits.valueBytes += writtenBytes(record);
   }
 
   /**
@@ -168,5 +168,5 @@ function unusedRecords(places: readonly Place[]): RecordWrite[] {
       runs.push(place);
     }
   }
-  return runs.map((place) => ({ place, bytes: unusedHead(place.size), rest: NO_REST, isSummed: true }));
+  return runs.map((place) => wholeRecord(place, unusedHead(place.size)));
 }

@@ -1,5 +1,6 @@
 import { BuiltItem, type Item, type Place, type U64 } from '../item.ts';
 import { crc32 } from './crc32.ts';
+import { writeU32 } from './u32.ts';
 
 /*
  * The value of an item's row, little endian:
@@ -38,9 +39,9 @@ export function itemRowBytes(key: string, item: Item): number {
 export function writeItemRow(row: Buffer, at: number, item: Item): number {
   row[at] = (item.place === undefined ? 0 : OUT_OF_LINE) | (item.chosenCas === undefined ? 0 : CHOSEN_CAS) | (item.bits << BITS_AT);
   row[at + 1] = item.ttlShift;
-  row.writeUInt32LE(item.flags, at + 2);
-  row.writeUInt32LE(item.expiresAt, at + 6);
-  row.writeUInt32LE(item.storedAt, at + 10);
+  writeU32(row, at + 2, item.flags);
+  writeU32(row, at + 6, item.expiresAt);
+  writeU32(row, at + 10, item.storedAt);
   writeU53(row, at + 14, item.cas);
   let rest = at + HEAD_BYTES;
   if (item.chosenCas !== undefined) {
@@ -49,15 +50,15 @@ export function writeItemRow(row: Buffer, at: number, item: Item): number {
   }
   let end: number;
   if (item.place !== undefined) {
-    row.writeUInt32LE(item.place.segment, rest);
-    row.writeUInt32LE(item.place.offset, rest + 4);
-    row.writeUInt32LE(item.length, rest + 8);
+    writeU32(row, rest, item.place.segment);
+    writeU32(row, rest + 4, item.place.offset);
+    writeU32(row, rest + 8, item.length);
     end = rest + POINTER_BYTES;
   } else {
     item.value!.copy(row, rest);
     end = rest + item.length;
   }
-  row.writeUInt32LE(crc32(row, at + HEAD_BYTES, end, crc32(row, at, at + CRC_AT)), at + CRC_AT);
+  writeU32(row, at + CRC_AT, crc32(row, at + HEAD_BYTES, end, crc32(row, at, at + CRC_AT)));
   return end;
 }
 
@@ -82,8 +83,8 @@ function canonical(n: bigint): U64 {
 
 /** Writes a whole number below 2^53 as 64 bits, little endian. */
 export function writeU53(bytes: Buffer, at: number, n: number): void {
-  bytes.writeUInt32LE(n % 0x100000000, at);
-  bytes.writeUInt32LE(Math.floor(n / 0x100000000), at + 4);
+  writeU32(bytes, at, n >>> 0);
+  writeU32(bytes, at + 4, Math.floor(n / 0x100000000));
 }
 
 export function readU53(bytes: Buffer, at: number): number {

@@ -11,7 +11,7 @@ import type { TtlIndex } from './ttl-index.ts';
 import { COPIED_VALUE_BYTES, INLINE_MAX } from './tuning.ts';
 import { KINDS, valueKind } from './value-kind.ts';
 import { NO_REST } from './value-log.ts';
-import { isToldByRecord, writeRecord, writeUnsummed } from './value-record.ts';
+import { isToldByRecord, writeRecord, writeRecordHead, writeUnsummed } from './value-record.ts';
 import type { ValueSpace } from './value-space.ts';
 
 /** What a staged item takes besides key and value: about so much of V8's heap. */
@@ -99,14 +99,24 @@ export class ItemStaging {
   #putRecord(key: string, item: Item, kind: number, pieces?: readonly Buffer[]): Item & { readonly place: Place } {
     const size = RECORD_HEAD_BYTES + key.length + item.length;
     const place = this.#space.reserve(kind, size, item.expiresAt, this.#storedAt);
-    const isCopied = item.length <= COPIED_VALUE_BYTES;
-    const bytes = isCopied ? this.#recordSlabs[kind]!.take(size) : Buffer.allocUnsafe(size - item.length);
+    const { records } = this.#pipeline.staged;
+    const slab = this.#recordSlabs[kind]!;
+    if (item.length <= COPIED_VALUE_BYTES) {
+      const start = slab.take(size);
+      const end = start + size;
+      const { bytes } = slab;
+      writeRecord(bytes, start, key, item);
+      records.set(key, { place, bytes, start, end, rest: NO_REST, isSummed: true });
+      return withValue(item, bytes.subarray(end - item.length, end), place);
+    }
+    const start = slab.take(size - item.length);
+    const { bytes } = slab;
     // The checksum of a large value is left to the commit, which has time.
     const isSummed = item.length <= STEP_BYTES;
-    if (isSummed) writeRecord(bytes, key, item);
-    else writeUnsummed(bytes, key, item);
-    this.#pipeline.staged.records.set(key, { place, bytes, rest: isCopied ? NO_REST : (pieces ?? [item.value!]), isSummed });
-    return withValue(item, isCopied ? bytes.subarray(size - item.length) : item.value, place);
+    if (isSummed) writeRecordHead(bytes, start, key, item);
+    else writeUnsummed(bytes, start, key, item);
+    records.set(key, { place, bytes, start, end: start + size - item.length, rest: pieces ?? [item.value!], isSummed });
+    return withValue(item, item.value, place);
   }
 
   /** `told` = its record in this group tells all of it; `moved` = nothing but its place is new. */
@@ -140,9 +150,9 @@ export class ItemStaging {
 }
 
 function copied(bytes: Buffer, slab: Slab): Buffer {
-  const copy = slab.take(bytes.length);
-  bytes.copy(copy);
-  return copy;
+  const start = slab.take(bytes.length);
+  bytes.copy(slab.bytes, start);
+  return slab.bytes.subarray(start, start + bytes.length);
 }
 
 /** The item with another value and place. */

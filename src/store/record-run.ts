@@ -12,9 +12,10 @@ export class Run {
   readonly start: number;
   end: number;
   readonly #pieces: Buffer[] = [];
-  #last: Buffer | undefined;
-  /** Bytes of the last piece and of what directly follows it in memory. */
-  #lastLength = 0;
+  /** What the last piece lies in, and where; the next bytes go on with it when they follow it there. */
+  #bytes: Buffer | undefined;
+  #pieceStart = 0;
+  #pieceEnd = 0;
 
   constructor(start: number) {
     this.start = start;
@@ -26,28 +27,25 @@ export class Run {
     return this.#pieces.length + 4 > IOV_MAX;
   }
 
-  add(bytes: Buffer): void {
-    this.end += bytes.length;
-    const last = this.#last;
-    if (last !== undefined && bytes.buffer === last.buffer && bytes.byteOffset === last.byteOffset + this.#lastLength) {
-      this.#lastLength += bytes.length;
-      return;
+  /** Adds some of the bytes of a buffer. */
+  add(bytes: Buffer, start: number, end: number): void {
+    this.end += end - start;
+    if (bytes !== this.#bytes || start !== this.#pieceEnd) {
+      this.#endPiece();
+      this.#bytes = bytes;
+      this.#pieceStart = start;
     }
-    this.#endPiece();
-    this.#last = bytes;
-    this.#lastLength = bytes.length;
+    this.#pieceEnd = end;
   }
 
   pieces(): Buffer[] {
     this.#endPiece();
-    this.#last = undefined;
+    this.#bytes = undefined;
     return this.#pieces;
   }
 
   #endPiece(): void {
-    const last = this.#last;
-    if (last === undefined || this.#lastLength === 0) return;
-    this.#pieces.push(last.length === this.#lastLength ? last : Buffer.from(last.buffer, last.byteOffset, this.#lastLength));
+    if (this.#bytes !== undefined && this.#pieceEnd > this.#pieceStart) this.#pieces.push(this.#bytes.subarray(this.#pieceStart, this.#pieceEnd));
   }
 }
 

@@ -9,14 +9,19 @@ export class Slab {
   #bytes = Buffer.alloc(0);
   #used = 0;
 
-  /** So many bytes, at most 64 KiB, of any content. */
-  take(length: number): Buffer {
+  /** The piece that was cut from last. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** Where in `bytes` so many begin, at most 64 KiB, of any content. A view of them is left to who needs one: it costs more than they do. */
+  take(length: number): number {
     if (this.#used + length > this.#bytes.length) {
       this.#bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
       this.#used = 0;
     }
     const start = this.#used;
     this.#used = start + length;
-    return this.#bytes.subarray(start, this.#used);
+    return start;
   }
 }

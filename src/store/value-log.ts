@@ -32,8 +32,10 @@ const READ_BYTES = 4 * 2 ** 20;
 /** A record to write at a place that `reserve` gave. */
 export interface RecordWrite {
   readonly place: Place;
-  /** The record, or its beginning. */
+  /** What the record, or its beginning, lies in, from `start` to `end`. */
   readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
   /** What follows it, if that lies elsewhere: two pieces at most. */
   readonly rest: readonly Buffer[];
   /** False when its checksum is not yet in its head. */
@@ -42,6 +44,16 @@ export interface RecordWrite {
 
 /** Of a record that lies in one piece. */
 export const NO_REST: readonly Buffer[] = [];
+
+/** The write of a record that is whole, and has a buffer of its own. */
+export function wholeRecord(place: Place, record: Buffer): RecordWrite {
+  return { place, bytes: record, start: 0, end: record.length, rest: NO_REST, isSummed: true };
+}
+
+/** Bytes that are written for it. Those of a place that is not needed are fewer than it has. */
+export function writtenBytes({ place, start, end, rest }: RecordWrite): number {
+  return rest.length > 0 ? place.size : end - start;
+}
 
 /** What the value log has on disk. */
 export interface ValueLogStats {
@@ -201,7 +213,7 @@ export class ValueLog {
     const bySegment = new Map<number, RecordWrite[]>();
     let bytes = 0;
     for (const write of writes) {
-      bytes += write.rest.length > 0 ? write.place.size : write.bytes.length;
+      bytes += writtenBytes(write);
       const list = bySegment.get(write.place.segment);
       if (list === undefined) bySegment.set(write.place.segment, [write]);
       else list.push(write);
@@ -375,14 +387,14 @@ export class ValueLog {
     try {
       const fd = segment.fd ?? (await this.#openForWriting(segment));
       let run = new Run(0);
-      for (const { place, bytes, rest } of writes) {
+      for (const { place, bytes, start, end, rest } of writes) {
         // A record that was overwritten while it waited leaves a gap.
         if (place.offset !== run.end || run.isFull) {
           await writeRun(fd, run, this.#pace, mayBlock);
           run = new Run(place.offset);
         }
-        run.add(bytes);
-        for (const piece of rest) run.add(piece);
+        run.add(bytes, start, end);
+        for (const piece of rest) run.add(piece, 0, piece.length);
       }
       await writeRun(fd, run, this.#pace, mayBlock);
     } finally {

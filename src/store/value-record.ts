@@ -5,6 +5,7 @@ import { crc32InSteps } from './crc32-steps.ts';
 import { type Change, changesSize, writeChanges } from './group-changes.ts';
 import { readU53, RECORD_HEAD_BYTES, writeU53 } from './item-row.ts';
 import { ttlShift } from './ttl-bucket.ts';
+import { writeU32 } from './u32.ts';
 
 /*
  * A record of the value log, little endian:
@@ -53,30 +54,28 @@ function shiftOf(expiresAt: number, storedAt: number): number {
   return expiresAt === 0 ? 0 : ttlShift(Math.max(0, expiresAt - storedAt));
 }
 
-/** Writes a record, or its head and key alone when its value follows elsewhere. REQUIRES: the item has its value. */
-export function writeRecord(record: Buffer, key: string, item: Item): void {
-  const at = RECORD_HEAD_BYTES + key.length;
+/** Writes a record at `at`. REQUIRES: the item has its value. */
+export function writeRecord(bytes: Buffer, at: number, key: string, item: Item): void {
+  writeRecordHead(bytes, at, key, item);
+  item.value!.copy(bytes, at + RECORD_HEAD_BYTES + key.length);
+}
+
+/** Writes head and key of a record whose value, which the item has, follows elsewhere. */
+export function writeRecordHead(bytes: Buffer, at: number, key: string, item: Item): void {
+  writeUnsummed(bytes, at, key, item);
   const value = item.value!;
-  writeUnsummed(record, key, item);
-  let crc: number;
-  if (record.length > at) {
-    value.copy(record, at);
-    crc = crc32(record, 4, record.length);
-  } else {
-    crc = crc32(value, 0, value.length, crc32(record, 4, at));
-  }
-  record.writeUInt32LE(crc, 0);
+  writeU32(bytes, at, crc32(value, 0, value.length, crc32(bytes, at + 4, at + RECORD_HEAD_BYTES + key.length)));
 }
 
 /** Writes head and key of a record whose crc is to be set by `sumInSteps`. */
-export function writeUnsummed(head: Buffer, key: string, item: Item): void {
-  head.writeUInt32LE(key.length + item.bits * 0x10000, 4);
-  head.writeUInt32LE(item.length, 8);
-  head.writeUInt32LE(item.flags, 12);
-  head.writeUInt32LE(item.expiresAt, 16);
-  head.writeUInt32LE(item.storedAt, 20);
-  writeU53(head, 24, item.cas);
-  head.write(key, RECORD_HEAD_BYTES, 'latin1');
+export function writeUnsummed(bytes: Buffer, at: number, key: string, item: Item): void {
+  writeU32(bytes, at + 4, key.length + item.bits * 0x10000);
+  writeU32(bytes, at + 8, item.length);
+  writeU32(bytes, at + 12, item.flags);
+  writeU32(bytes, at + 16, item.expiresAt);
+  writeU32(bytes, at + 20, item.storedAt);
+  writeU53(bytes, at + 24, item.cas);
+  bytes.write(key, at + RECORD_HEAD_BYTES, 'latin1');
 }
 
 /** Sets the crc in a head that `writeUnsummed` wrote, over the value's pieces too. For large values. */

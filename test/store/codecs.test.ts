@@ -25,6 +25,7 @@ import {
   readRecordHead,
   valueOfRecord,
   writeRecord,
+  writeRecordHead,
 } from '../../src/store/value-record.ts';
 import { buildItem } from '../support/build-item.ts';
 
@@ -113,7 +114,7 @@ describe('crc32', () => {
 describe('value record', () => {
   const record = (key: string, item: Item): Buffer => {
     const bytes = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
-    writeRecord(bytes, key, item);
+    writeRecord(bytes, 0, key, item);
     return bytes;
   };
 
@@ -127,7 +128,7 @@ describe('value record', () => {
     fc.assert(
       fc.property(key, inline, (key, item) => {
         const head = Buffer.alloc(RECORD_HEAD_BYTES + key.length);
-        writeRecord(head, key, item);
+        writeRecordHead(head, 0, key, item);
         expect(Buffer.concat([head, item.value!])).toEqual(record(key, item));
       }),
     );
@@ -186,7 +187,7 @@ describe('the end of a group', () => {
         expect(readRecordHead(bytes, 0)).toMatchObject({ size: GROUP_END_BYTES, cas: end.cas });
         expect(decodeGroupEnd(bytes)).toEqual(end);
         const record = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
-        writeRecord(record, key, item);
+        writeRecord(record, 0, key, item);
         expect(decodeGroupEnd(record)).toBeUndefined();
         expect([isGroupEndAt(bytes, 0), isGroupEndAt(record, 0)]).toEqual([true, false]);
       }),
@@ -220,7 +221,7 @@ describe('what a record tells of its item', () => {
     fc.assert(
       fc.property(key, inline, (key, item) => {
         const record = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
-        writeRecord(record, key, item);
+        writeRecord(record, 0, key, item);
         const place = { segment: 1, offset: 16, size: record.length };
         const again = itemOfRecord(record, place);
         const isAll = isDeepStrictEqual({ ...again }, { ...item, value: undefined, place });

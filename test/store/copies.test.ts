@@ -29,7 +29,7 @@ function put(store: Store, key: string, old?: Item): Item {
 
 function recordOf(key: string, item: Item): Buffer {
   const record = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
-  writeRecord(record, key, item);
+  writeRecord(record, 0, key, item);
   return record;
 }
 

@@ -63,11 +63,11 @@ describe('the record of a large value', () => {
   const value = bytesOf(LARGE, 2);
   const item = buildItem({ value, flags: 5, cas: 77 });
   const whole = Buffer.alloc(RECORD_HEAD_BYTES + 1 + LARGE);
-  writeRecord(whole, 'k', item);
+  writeRecord(whole, 0, 'k', item);
 
   it('is the same in steps as at once', async () => {
     const head = Buffer.alloc(RECORD_HEAD_BYTES + 1);
-    writeUnsummed(head, 'k', item);
+    writeUnsummed(head, 0, 'k', item);
     await sumInSteps(head, [value.subarray(0, 99), value.subarray(99)]);
     expect(Buffer.concat([head, value]).equals(whole)).toBe(true);
   });

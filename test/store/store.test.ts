@@ -28,7 +28,7 @@ async function load(store: Store, key: string): Promise<Item | undefined> {
 
 function recordOf(key: string, item: Item): Buffer {
   const record = Buffer.alloc(RECORD_HEAD_BYTES + key.length + item.length);
-  writeRecord(record, key, item);
+  writeRecord(record, 0, key, item);
   return record;
 }
 

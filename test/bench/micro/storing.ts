@@ -30,7 +30,7 @@ export function storingGroup(): ContestGroup {
       reading('read a row of a value in the log', large.map(rowOf), (row) => readItemRow(row, keyOf(0).length)?.length ?? Number.NaN, 1000),
       writing('write a record of 1 KB', large.map(recordSize), (target, i) => {
         const record = target.subarray(0, recordSize(large[i]!, i));
-        writeRecord(record, keyOf(i), large[i]!);
+        writeRecord(record, 0, keyOf(i), large[i]!);
         return record.length;
       }),
       reading('read a record of 1 KB', large.map(recordOf), (record, i) => valueOfRecord(record, keyOf(i))?.length ?? Number.NaN, 1000),
@@ -106,7 +106,7 @@ function recordSize(item: Item, index: number): number {
 
 function recordOf(item: Item, index: number): Buffer {
   const record = Buffer.alloc(recordSize(item, index));
-  writeRecord(record, keyOf(index), item);
+  writeRecord(record, 0, keyOf(index), item);
   return record;
 }
 

@@ -103,7 +103,7 @@ function rowSeeds(): Buffer[] {
     return row;
   });
   const record = Buffer.alloc(32 + KEY.length + inline.length);
-  writeRecord(record, KEY, inline);
+  writeRecord(record, 0, KEY, inline);
   const tag = (which: number, bytes: Buffer): Buffer => Buffer.concat([Buffer.of(which * 2), bytes]);
   return [
     ...rows.map((row) => tag(0, row)),
