@@ -106,7 +106,11 @@ export class ReplyBuffer {
 
   /** Returns a copy of the written bytes from `start` to `end`. */
   slice(start: number, end: number): Buffer {
-    return Buffer.from(this.#bytes.subarray(start, end));
+    const length = end - start;
+    if (length > COPY_LOOP_MAX) return Buffer.from(this.#bytes.subarray(start, end));
+    const copy = Buffer.allocUnsafe(length);
+    for (let i = 0; i < length; i++) copy[i] = this.#bytes[start + i]!;
+    return copy;
   }
 
   /** Forgets all that was written and leaves its memory to who has it: what follows goes to new memory. */

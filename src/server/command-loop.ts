@@ -111,6 +111,11 @@ export class CommandLoop {
     return this.#replies.isPending;
   }
 
+  /** True when there is something for `run` to go on with: input, a command that is not over, or replies to wait for a commit with. */
+  get hasWork(): boolean {
+    return this.input.length > 0 || this.#current.command !== undefined || this.#replies.isHolding;
+  }
+
   /** Bytes held here, as the common account has them. */
   get heldBytes(): number {
     return this.#heldBytes;

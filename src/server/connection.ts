@@ -319,8 +319,13 @@ export class Connection implements Session, CommitWaiter, MemoryHolder, LargeRea
       this.#wait('watch');
       return;
     }
-    const input = this.#loop.input.take();
-    this.#run(input, input.length, true, false);
+    if (this.#loop.hasWork) {
+      const input = this.#loop.input.take();
+      this.#run(input, input.length, true, false);
+    } else {
+      this.#sender.turnBytes = 0;
+      this.#loop.account();
+    }
     this.#holdLarge();
     if (this.#waiting !== 'nothing' || this.#sender.isClosed) return;
     if (this.#readingPaused) this.#readOn();

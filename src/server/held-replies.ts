@@ -1,6 +1,9 @@
 import { STEP_BYTES } from '../steps.ts';
 import type { Dialect } from './dialect.ts';
 
+/** Numbers of spans that a connection keeps memory for. */
+export const KEPT_SPANS = 192;
+
 /**
  * Replies of a connection that wait for a commit, and all that came after them, in their order. It is known which parts
  * depend on the commit: those become errors if it fails. Large values among them are nobody's copies.
@@ -10,7 +13,9 @@ export class HeldReplies {
   #pieces: Buffer[] | undefined;
   #length = 0;
   /** Where those lie that depend on the commit: start, end, number of the command. */
-  #spans: number[] = [];
+  readonly #spans: number[] = [];
+  /** How many numbers of these count: an array that is filled anew each time need not grow anew. */
+  #spansLength = 0;
 
   /** True while something waits, if only for its turn: the commit of a command without a reply. */
   get isWaiting(): boolean {
@@ -29,22 +34,27 @@ export class HeldReplies {
     this.#length += bytes.length;
   }
 
-  /** Appends the replies of several commands; `spans`, as above, tells which parts of them depend on the commit. */
-  addReplies(bytes: Buffer, spans: readonly number[]): void {
+  /** Appends the replies of several commands; the first `count` of `spans`, as above, tell which parts of them depend on the commit. */
+  addReplies(bytes: Buffer, spans: readonly number[], count: number): void {
     const shift = this.#length;
     this.add(bytes);
-    for (let i = 0; i + 2 < spans.length; i += 3) this.#spans.push(shift + spans[i]!, shift + spans[i + 1]!, spans[i + 2]!);
+    for (let i = 0; i + 2 < count; i += 3) {
+      this.#spans[this.#spansLength++] = shift + spans[i]!;
+      this.#spans[this.#spansLength++] = shift + spans[i + 1]!;
+      this.#spans[this.#spansLength++] = spans[i + 2]!;
+    }
   }
 
   /** Has the last part that depends on the commit reach to the end: it was added in several pieces. */
   stretch(): void {
-    this.#spans[this.#spans.length - 2] = this.#length;
+    this.#spans[this.#spansLength - 2] = this.#length;
   }
 
   /** True when the last part that depends on the commit belongs to the command of this number. */
   endsWith(serial: number): boolean {
     const spans = this.#spans;
-    return spans.at(-1) === serial && spans.at(-2)! > spans.at(-3)!;
+    const last = this.#spansLength - 3;
+    return last >= 0 && spans[last + 2] === serial && spans[last + 1]! > spans[last]!;
   }
 
   /** Hands over all of them, to be sent; nothing waits any more. */
@@ -52,13 +62,14 @@ export class HeldReplies {
     const pieces = this.#pieces ?? [];
     this.#pieces = undefined;
     this.#length = 0;
-    this.#spans = [];
+    this.#spansLength = 0;
+    if (this.#spans.length > KEPT_SPANS) this.#spans.length = 0;
     return pieces;
   }
 
   /** The same when what was to be committed could not be: with errors in the place of what depended on it. */
   releaseFailed(dialect: Dialect): readonly Buffer[] {
-    const spans = this.#spans;
+    const spans = this.#spans.slice(0, this.#spansLength);
     const held = new Pieces(this.release());
     const parts: Buffer[] = [];
     // A reply written in several parts is replaced by one error.

@@ -1,7 +1,7 @@
 import type { ReplyBuffer } from '../protocol/reply-buffer.ts';
 import type { Store } from '../store/store.ts';
 import type { Dialect } from './dialect.ts';
-import { HeldReplies } from './held-replies.ts';
+import { HeldReplies, KEPT_SPANS } from './held-replies.ts';
 import type { ReplySender } from './reply-sender.ts';
 
 const CRLF = Buffer.from('\r\n');
@@ -28,7 +28,9 @@ export class Replies {
   /** The last commit group that holds something of this connection. */
   #stagedIn = 0;
   /** Where in what is written those replies lie that depend on the commit: start, end, number of the command. */
-  #spans: number[] = [];
+  readonly #spans: number[] = [];
+  /** How many numbers of these count: an array that is filled anew each time need not grow anew. */
+  #spansLength = 0;
 
   constructor(context: ReplyContext, sender: ReplySender) {
     this.#context = context;
@@ -38,6 +40,11 @@ export class Replies {
   /** True while there are some that are not sent. */
   get isPending(): boolean {
     return this.#held.isWaiting || this.#context.out.length > 0;
+  }
+
+  /** True while some are held back. */
+  get isHolding(): boolean {
+    return this.#held.isWaiting;
   }
 
   /** Bytes held back. */
@@ -52,13 +59,17 @@ export class Replies {
 
   /** Begins to write anew. */
   begin(): void {
+    if (this.#spansLength > KEPT_SPANS) this.#spans.length = 0;
     this.#context.out.reset();
-    this.#spans = [];
+    this.#spansLength = 0;
   }
 
   /** Notes that what was written from `from` on, for the command of this number, depends on the commit of what it staged. */
   depend(from: number, serial: number): void {
-    this.#spans.push(from, this.#context.out.length, serial);
+    const spans = this.#spans;
+    spans[this.#spansLength++] = from;
+    spans[this.#spansLength++] = this.#context.out.length;
+    spans[this.#spansLength++] = serial;
   }
 
   /** True when the last reply that is held back, as far as it goes, is one of the command of this number that depends on the commit. */
@@ -131,6 +142,6 @@ export class Replies {
 
   #holdWritten(): void {
     const { out } = this.#context;
-    this.#held.addReplies(out.slice(0, out.length), this.#spans);
+    this.#held.addReplies(out.slice(0, out.length), this.#spans, this.#spansLength);
   }
 }

@@ -81,6 +81,10 @@ export class ReplySender {
 
   /** Sends pieces as one. */
   sendAll(pieces: readonly Buffer[]): void {
+    if (pieces.length === 1) {
+      this.send(pieces[0]!);
+      return;
+    }
     const length = pieces.reduce((sum, bytes) => sum + bytes.length, 0);
     if (this.#isClosed || length === 0) return;
     this.#count(length);
@@ -89,10 +93,6 @@ export class ReplySender {
       return;
     }
     this.#spend(length);
-    if (pieces.length === 1) {
-      this.#write(pieces[0]!);
-      return;
-    }
     this.#wire.cork();
     for (const bytes of pieces) this.#wire.write(bytes);
     this.#wire.uncork();
