@@ -36,6 +36,8 @@ export class Copies {
   readonly #commits: CommitStats;
   /** By key: one may be on its way once. */
   readonly #open = new Map<string, OpenCopy>();
+  /** How many of them are from which segment. */
+  readonly #from = new Map<number, number>();
   readonly #underWay = new Set<Promise<void>>();
 
   /** `commits` is kept up to date. */
@@ -52,16 +54,19 @@ export class Copies {
     if (before !== undefined) this.#giveUp(before);
     const copy: OpenCopy = { key, place, from: item.place!, isOpen: true, item, record };
     this.#open.set(key, copy);
+    const { segment } = copy.from;
+    this.#from.set(segment, (this.#from.get(segment) ?? 0) + 1);
     return copy;
   }
 
-  /** Notes what is staged of a key, null = deleted: a copy of a value that is not the item's any more is dead. */
-  changed(key: string, item: Item | null): void {
-    // As a rule there is none.
-    const copy = this.#open.size === 0 ? undefined : this.#open.get(key);
+  /** Notes what is staged of a key that has an item, null = deleted: a copy of a value that is not the item's any more is dead. */
+  changed(key: string, old: Item, item: Item | null): void {
+    // As a rule there is none. Keys of a whole round are more than a processor has at hand, segments are not.
+    if (this.#open.size === 0 || old.place === undefined || !this.#from.has(old.place.segment)) return;
+    const copy = this.#open.get(key);
     if (copy === undefined) return;
-    const { place } = copy.item;
-    if (item?.place !== undefined && item.place.segment === place?.segment && item.place.offset === place.offset) copy.item = item;
+    const { from } = copy;
+    if (item?.place !== undefined && item.place.segment === from.segment && item.place.offset === from.offset) copy.item = item;
     else this.#giveUp(copy);
   }
 
@@ -102,8 +107,7 @@ export class Copies {
     // What was staged last may be lost, and with it what is known here.
     if (!copy.isOpen || this.#pipeline.failure !== undefined) return undefined;
     const open = copy as OpenCopy;
-    open.isOpen = false;
-    this.#open.delete(open.key);
+    this.#end(open);
     return open.item;
   }
 
@@ -121,11 +125,20 @@ export class Copies {
   clear(): void {
     for (const copy of this.#open.values()) copy.isOpen = false;
     this.#open.clear();
+    this.#from.clear();
+  }
+
+  #end(copy: OpenCopy): void {
+    copy.isOpen = false;
+    this.#open.delete(copy.key);
+    const { segment } = copy.from;
+    const left = this.#from.get(segment)! - 1;
+    if (left > 0) this.#from.set(segment, left);
+    else this.#from.delete(segment);
   }
 
   #giveUp(copy: OpenCopy): void {
-    copy.isOpen = false;
-    this.#open.delete(copy.key);
+    this.#end(copy);
     if (this.#pipeline.failure !== undefined) return;
     if (copy.record !== undefined) {
       copy.record = undefined;

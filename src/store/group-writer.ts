@@ -154,13 +154,25 @@ export class GroupWriter {
 
 /** The records of a group in the order of their places, in which they are written. */
 function recordsInOrder(group: CommitGroup): RecordWrite[] {
-  return [...group.records.values(), ...unusedRecords(group.unused)].toSorted((a, b) => a.place.segment - b.place.segment || a.place.offset - b.place.offset);
+  const records = [...group.records.values()];
+  for (const record of unusedRecords(group.unused)) records.push(record);
+  // As a rule they are: places are given away in the order of the records.
+  return isInOrder(records) ? records : records.toSorted((a, b) => comparePlaces(a.place, b.place));
+}
+
+function isInOrder(records: readonly RecordWrite[]): boolean {
+  for (let i = 1; i < records.length; i++) if (comparePlaces(records[i - 1]!.place, records[i]!.place) > 0) return false;
+  return true;
+}
+
+function comparePlaces(a: Place, b: Place): number {
+  return a.segment - b.segment || a.offset - b.offset;
 }
 
 /** What to write to places that are not needed, one head for all that lie together. */
 function unusedRecords(places: readonly Place[]): RecordWrite[] {
   const runs: Place[] = [];
-  for (const place of places.toSorted((a, b) => a.segment - b.segment || a.offset - b.offset)) {
+  for (const place of places.toSorted(comparePlaces)) {
     const last = runs.at(-1);
     if (last !== undefined && last.segment === place.segment && last.offset + last.size === place.offset) {
       runs[runs.length - 1] = { ...last, size: last.size + place.size };

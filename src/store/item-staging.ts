@@ -84,7 +84,7 @@ export class ItemStaging {
     const { counted } = this.#contents;
     const { staged } = this.#pipeline;
     staged.dropRecord(key);
-    this.#copies.changed(key, null);
+    this.#copies.changed(key, old, null);
     this.#index.leave(key, old);
     this.#forgetOld(key, old, undefined);
     if (counted !== undefined) counted.change(key, -1, -(key.length + old.length));
@@ -121,8 +121,10 @@ export class ItemStaging {
 
   /** `told` = its record in this group tells all of it; `moved` = nothing but its place is new. */
   #stage(key: string, old: Item | undefined, item: Item, told: boolean | 'moved'): void {
-    this.#copies.changed(key, item);
-    if (old !== undefined) this.#forgetOld(key, old, item.place);
+    if (old !== undefined) {
+      this.#copies.changed(key, old, item);
+      this.#forgetOld(key, old, item.place);
+    }
     const { state, counted } = this.#contents;
     countRow(state, itemRowBytes(key, item));
     state.items++;

@@ -25,9 +25,17 @@ export interface SegmentUse {
   latestExpiry: number;
 }
 
+interface CountedUse extends SegmentUse {
+  /** Its page is to be written. */
+  isDirty: boolean;
+}
+
 /** Counts live values per segment. */
 export class SegmentTable {
-  readonly #uses = new Map<number, SegmentUse>();
+  readonly #uses = new Map<number, CountedUse>();
+  /** The segment that was added to last, as a rule the one that is added to next. */
+  #addedTo = -1;
+  #addedUse: CountedUse | undefined;
   readonly #dirtyPages = new Set<number>();
   #diedBytes = 0;
   #liveBytes = 0;
@@ -53,16 +61,12 @@ export class SegmentTable {
 
   /** A value of so many bytes was put into a segment. */
   add(segment: number, bytes: number, expiresAt: number): void {
-    let use = this.#uses.get(segment);
-    if (use === undefined) {
-      use = { liveBytes: 0, liveItems: 0, latestExpiry: 0 };
-      this.#uses.set(segment, use);
-    }
+    const use = this.#useToAddTo(segment);
     use.liveBytes += bytes;
     this.#liveBytes += bytes;
     use.liveItems++;
-    this.#extend(use, expiresAt);
-    this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
+    use.latestExpiry = Math.max(use.latestExpiry, expiresAt === 0 ? NEVER_EXPIRES : expiresAt);
+    this.#soil(segment, use);
   }
 
   /** A value is no longer used. Returns true when it was the segment's last. */
@@ -73,7 +77,7 @@ export class SegmentTable {
     this.#liveBytes -= bytes;
     use.liveBytes -= bytes;
     use.liveItems--;
-    this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
+    this.#soil(segment, use);
     return use.liveItems === 0;
   }
 
@@ -82,6 +86,7 @@ export class SegmentTable {
     const use = this.#uses.get(segment);
     if (use === undefined) return;
     this.#uses.delete(segment);
+    this.#addedUse = undefined;
     this.#liveBytes -= use.liveBytes;
     this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
   }
@@ -96,6 +101,7 @@ export class SegmentTable {
         const use = this.#uses.get(page * PAGE_SEGMENTS + i);
         if (use === undefined) continue;
         used = true;
+        use.isDirty = false;
         value.writeUInt32LE(use.liveBytes, i * ENTRY_BYTES);
         value.writeUInt32LE(use.liveItems, i * ENTRY_BYTES + 4);
         value.writeUInt32LE(use.latestExpiry, i * ENTRY_BYTES + 8);
@@ -121,6 +127,7 @@ export class SegmentTable {
         liveBytes: value.readUInt32LE(i * ENTRY_BYTES),
         liveItems: value.readUInt32LE(i * ENTRY_BYTES + 4),
         latestExpiry: value.readUInt32LE(i * ENTRY_BYTES + 8),
+        isDirty: false,
       };
       if (use.latestExpiry === 0) continue;
       this.#uses.set(page * PAGE_SEGMENTS + i, use);
@@ -129,8 +136,22 @@ export class SegmentTable {
     return true;
   }
 
-  #extend(use: SegmentUse, expiresAt: number): void {
-    use.latestExpiry = Math.max(use.latestExpiry, expiresAt === 0 ? NEVER_EXPIRES : expiresAt);
+  #useToAddTo(segment: number): CountedUse {
+    if (segment === this.#addedTo && this.#addedUse !== undefined) return this.#addedUse;
+    let use = this.#uses.get(segment);
+    if (use === undefined) {
+      use = { liveBytes: 0, liveItems: 0, latestExpiry: 0, isDirty: false };
+      this.#uses.set(segment, use);
+    }
+    this.#addedTo = segment;
+    this.#addedUse = use;
+    return use;
+  }
+
+  #soil(segment: number, use: CountedUse): void {
+    if (use.isDirty) return;
+    use.isDirty = true;
+    this.#dirtyPages.add(Math.floor(segment / PAGE_SEGMENTS));
   }
 }
 

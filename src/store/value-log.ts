@@ -88,7 +88,8 @@ interface Segment {
 export class ValueLog {
   readonly #directory: string;
   readonly #segments = new Map<number, Segment>();
-  readonly #active = new Map<number, Segment>();
+  /** By kind. */
+  readonly #active: (Segment | undefined)[] = [];
   readonly #segmentBytes: number;
   #next: number;
   #bytes = 0;
@@ -135,12 +136,12 @@ export class ValueLog {
 
   /** Gives a place for a record of so many bytes, among those of its kind, in a segment that was begun less than `fillSeconds` ago. */
   reserve(kind: number, size: number, now: number = 0, fillSeconds: number = Number.POSITIVE_INFINITY): Place {
-    let segment = this.#active.get(kind);
+    let segment = this.#active[kind];
     if (segment === undefined || this.#isFull(segment, size) || this.#isAged(segment, now - fillSeconds)) {
       if (segment !== undefined) segment.sealed = true;
       segment = newSegment(this.#next++, now);
       this.#segments.set(segment.id, segment);
-      this.#active.set(kind, segment);
+      this.#active[kind] = segment;
       this.#bytes += segment.size;
     }
     const place = { segment: segment.id, offset: segment.size, size };
@@ -161,13 +162,13 @@ export class ValueLog {
   /** Where the next records of kinds below `kinds` will lie, by segment. */
   ends(kinds: number): Map<number, number> {
     const ends = new Map<number, number>();
-    for (const [kind, { id, size }] of this.#active) if (kind < kinds) ends.set(id, size);
+    for (const segment of this.#active.slice(0, kinds)) if (segment !== undefined) ends.set(segment.id, segment.size);
     return ends;
   }
 
   /** The segment that values of a kind go to now, if any. */
   activeOf(kind: number): number | undefined {
-    return this.#active.get(kind)?.id;
+    return this.#active[kind]?.id;
   }
 
   /** True when nothing more will be put into a segment. */
@@ -182,11 +183,10 @@ export class ValueLog {
 
   /** Closes a segment to further records. */
   seal(id: number): void {
-    for (const [kind, segment] of this.#active) {
-      if (segment.id !== id) continue;
-      segment.sealed = true;
-      this.#active.delete(kind);
-    }
+    const kind = this.#active.findIndex((segment) => segment?.id === id);
+    if (kind < 0) return;
+    this.#active[kind]!.sealed = true;
+    this.#active[kind] = undefined;
   }
 
   /** Bytes of all segments. */
@@ -364,7 +364,7 @@ export class ValueLog {
   close(): void {
     for (const segment of this.#segments.values()) this.#close(segment);
     this.#segments.clear();
-    this.#active.clear();
+    this.#active.length = 0;
   }
 
   #isFull(segment: Segment, more: number): boolean {
