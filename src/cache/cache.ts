@@ -86,7 +86,7 @@ export class Cache extends KeyedItems {
       hit.bytes = Buffer.from(hit.bytes);
       hit.owned = true;
     }
-    this.#restart({ hash, text: text ?? buffer.toString('latin1', start, end), old: live, live, inRam: slot >= 0, now }, key, live, exptime);
+    this.#restart({ hash, text: text ?? buffer.toString('latin1', start, end), old: live, live, slot, now }, key, live, exptime);
     return true;
   }
 
@@ -110,7 +110,7 @@ export class Cache extends KeyedItems {
         size = live.length + value.length;
       }
     } else if (outcome === 'stored') {
-      this.put(found, key, this.newItem(now, flags, exptime, value));
+      this.putNew(found, key, flags, exptime, value);
     }
     if (this.observer !== undefined) this.tellStored(key, outcome, storeWordOf(op), expiresAt ?? expiryOf(exptime, now), now, size);
     return outcome;

@@ -38,8 +38,8 @@ export interface Found {
   readonly old: Item | undefined;
   /** What is stored if it is alive. */
   readonly live: Item | undefined;
-  /** True when its value is a view of the RAM tier. */
-  readonly inRam: boolean;
+  /** Where the RAM tier has it; -1 = it did not. In its place a value is a view of the RAM tier. */
+  readonly slot: number;
   /** Unix seconds of the lookup. */
   readonly now: number;
 }
@@ -115,7 +115,7 @@ export class KeyedItems {
     if (item === undefined) item = this.residency.readNow(text, value);
     if (item === undefined) return NEEDS_LOAD;
     const old = item ?? undefined;
-    return { hash, text, old, inRam: slot >= 0, live: this.countLookup(key, old, now), now };
+    return { hash, text, old, slot, live: this.countLookup(key, old, now), now };
   }
 
   /** An item to be put: `expiresAt` may be AT_ONCE. */
@@ -131,9 +131,17 @@ export class KeyedItems {
    */
   put(found: Found, key: KeyRange, item: Item, isRecount = false): void {
     const accessedAt = isRecount ? this.lastAccess(found.hash, key) : 0;
-    const offered = this.#renewed(item, item.value!.length, found.now);
-    const stored = this.#store.put(found.text, found.old, offered);
-    this.residency.remember(found.hash, key.buffer, key.start, key.end, found.text, stored, accessedAt);
+    this.#putRenewed(found, key, this.#renewed(item, item.value!.length, found.now), accessedAt);
+  }
+
+  /** The same with an item that is made for it. */
+  putNew(found: Found, key: KeyRange, flags: number, exptime: number, value: Buffer): void {
+    const { now } = found;
+    const cas = this.#store.nextCas();
+    this.storedCas = this.showsCas ? cas : 0;
+    const expiresAt = expiryOf(exptime, now);
+    const shift = expiresAt > 0 ? ttlShift(expiresAt - now) : 0;
+    this.#putRenewed(found, key, new BuiltItem(flags, expiresAt === AT_ONCE ? now : expiresAt, now, cas, shift, 0, undefined, value.length, value, undefined), 0);
   }
 
   /** Stores a value joined to that of the live item that was looked up, with a new cas unique and, perhaps, one that the client chose. */
@@ -145,7 +153,7 @@ export class KeyedItems {
       return;
     }
     // To put a large value together would take long: it goes to the disk in its two pieces.
-    const present = found.inRam ? Buffer.from(live.value!) : live.value!;
+    const present = found.slot >= 0 ? Buffer.from(live.value!) : live.value!;
     const offered = value.length <= COPIED_VALUE_BYTES ? Buffer.from(value) : value;
     const renewed = this.#renewed({ ...item, value: undefined }, length, found.now);
     const stored = this.#store.putJoined(found.text, found.old, renewed, op === Op.append ? [present, offered] : [offered, present]);
@@ -164,7 +172,7 @@ export class KeyedItems {
     const slot = ram.find(found.hash, key.buffer, key.start, key.end);
     // A value that is a view of the RAM tier must be copied: it waits for its commit outside.
     const present = live.place === undefined ? live.value : undefined;
-    const value = present !== undefined && found.inRam ? Buffer.from(present) : present;
+    const value = present !== undefined && found.slot >= 0 ? Buffer.from(present) : present;
     const item = this.#store.restate(found.text, live, { ...changed, value });
     const staysInRam = slot >= 0 && item.chosenCas === undefined && item.cas === live.cas;
     if (staysInRam) {
@@ -296,6 +304,11 @@ export class KeyedItems {
     }
     this.observer?.looked(buffer, start, end, 'found', item.length);
     return item;
+  }
+
+  #putRenewed({ hash, text, old, slot }: Found, key: KeyRange, item: Item, accessedAt: number): void {
+    const stored = this.#store.put(text, old, item);
+    this.residency.remember(hash, key.buffer, key.start, key.end, text, stored, accessedAt, slot);
   }
 
   /** An item as it is to be stored, with a new cas unique. */

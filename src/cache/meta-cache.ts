@@ -70,9 +70,9 @@ export class MetaCache {
     hit.length = live.length;
     hit.start = 0;
     // What follows may change the tier that a view of the value lies in.
-    const copies = changes && found.inRam;
+    const copies = changes && found.slot >= 0;
     if (meta.value) hit.bytes = copies ? Buffer.from(live.value!) : live.value!;
-    hit.owned = copies || !found.inRam;
+    hit.owned = copies || found.slot < 0;
     if (changes && cache.isWritable) {
       this.staged = true;
       if (walk.expiresAt === AT_ONCE) cache.drop(found, key);

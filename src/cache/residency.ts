@@ -167,9 +167,9 @@ export class Residency {
     return slot >= 0 ? this.inRam(slot, false) : this.besideRam(key, false);
   }
 
-  /** Notes the new state of a key after staging it, and when it was last asked for: Unix seconds, 0 = never. */
-  remember(hash: number, bytes: Uint8Array, start: number, end: number, key: string, item: Item | undefined, accessedAt: number): void {
-    this.ram.put(hash, bytes, start, end, item, accessedAt);
+  /** Notes the new state of a key after staging it, and when it was last asked for: Unix seconds, 0 = never. `slot`: as in `RamTier.put`. */
+  remember(hash: number, bytes: Uint8Array, start: number, end: number, key: string, item: Item | undefined, accessedAt: number, slot?: number): void {
+    this.ram.put(hash, bytes, start, end, item, accessedAt, slot);
     if (item?.place !== undefined && isToldByRecord(item)) this.ram.notePlace(hash, item.place);
     else this.#places.forget(hash);
     this.#pass(key, item ?? null);

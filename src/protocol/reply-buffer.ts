@@ -23,6 +23,8 @@ const TEN_9 = 1_000_000_000;
 export class ReplyBuffer {
   #bytes = Buffer.allocUnsafeSlow(INITIAL_CAPACITY);
   #length = 0;
+  /** The last short copy: replies that are held back are the same few words again and again. */
+  #copied = Buffer.alloc(0);
 
   /** How many bytes have been written. */
   get length(): number {
@@ -104,13 +106,21 @@ export class ReplyBuffer {
     this.#length = length;
   }
 
-  /** Returns a copy of the written bytes from `start` to `end`. */
+  /** Returns a copy of the written bytes from `start` to `end`, which must not be changed: who is next may get the same. */
   slice(start: number, end: number): Buffer {
     const length = end - start;
     if (length > COPY_LOOP_MAX) return Buffer.from(this.#bytes.subarray(start, end));
-    const copy = Buffer.allocUnsafe(length);
-    for (let i = 0; i < length; i++) copy[i] = this.#bytes[start + i]!;
-    return copy;
+    if (length !== this.#copied.length || !this.#isCopied(start)) {
+      this.#copied = Buffer.allocUnsafe(length);
+      for (let i = 0; i < length; i++) this.#copied[i] = this.#bytes[start + i]!;
+    }
+    return this.#copied;
+  }
+
+  #isCopied(start: number): boolean {
+    const copied = this.#copied;
+    for (let i = 0; i < copied.length; i++) if (copied[i] !== this.#bytes[start + i]) return false;
+    return true;
   }
 
   /** Forgets all that was written and leaves its memory to who has it: what follows goes to new memory. */

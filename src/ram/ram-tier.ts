@@ -270,13 +270,13 @@ export class RamTier implements Mover {
   /**
    * Remembers the newest state of a key: an item with its value, or undefined for absent. Returns
    * false, and forgets the key, when it is too large to be kept. `accessedAt` is when the item was last asked for: Unix seconds,
-   * 0 = never, undefined = as it is known.
+   * 0 = never, undefined = as it is known. `foundAt` is what `find` said of the key, if it found it and nothing has changed since.
    */
-  put(hash: number, key: Uint8Array, start: number, end: number, item: Item | undefined, accessedAt?: number): boolean {
+  put(hash: number, key: Uint8Array, start: number, end: number, item: Item | undefined, accessedAt?: number, foundAt: number = -1): boolean {
     const keyLength = end - start;
     const length = item === undefined ? 0 : item.length;
     const size = this.#arena.sizeOf(keyLength + length);
-    let slot = this.find(hash, key, start, end);
+    let slot = foundAt >= 0 ? foundAt : this.find(hash, key, start, end);
     if (!this.#arena.fits(size) || (item !== undefined && (item.value === undefined || item.chosenCas !== undefined))) {
       if (slot >= 0) this.#free(slot);
       if (accessedAt !== undefined) this.access.note(hash, accessedAt);
