@@ -88,3 +88,12 @@ export class BuiltItem<P extends Place | undefined> implements Item {
 export function casOf(item: Item): U64 {
   return item.chosenCas ?? item.cas;
 }
+
+/**
+ * The same whole number, not below 0, in V8's cheapest form. What is computed with doubles, or read from an array of them, is an object
+ * of its own however small it is, and the first such cas unique would have each item afterwards have one (`node --trace-deopt`: all of a
+ * set's functions are compiled anew).
+ */
+export function asSmall(n: number): number {
+  return n <= 0x7fff_ffff ? n | 0 : n;
+}

@@ -1,4 +1,4 @@
-import { BuiltItem, type Item, type Place } from '../item.ts';
+import { asSmall, BuiltItem, type Item, type Place } from '../item.ts';
 import { AccessTable } from './access-table.ts';
 import { Arena, HEADER_BYTES, NOWHERE, type Mover } from './arena.ts';
 import { GhostTable, ghostsFor } from './ghost-table.ts';
@@ -222,7 +222,7 @@ export class RamTier implements Mover {
   }
 
   cas(slot: number): number {
-    return this.#doubles[slot * ROW_DOUBLES]!;
+    return asSmall(this.#doubles[slot * ROW_DOUBLES]!);
   }
 
   length(slot: number): number {
@@ -257,7 +257,7 @@ export class RamTier implements Mover {
       this.#words[row + FLAGS]!,
       this.#words[row + EXPIRES_AT]!,
       this.#words[row + STORED_AT]!,
-      this.#doubles[slot * ROW_DOUBLES]!,
+      asSmall(this.#doubles[slot * ROW_DOUBLES]!),
       this.#bytes[slot * ROW_BYTES + TTL_SHIFT]!,
       state >> ITEM_BITS_AT,
       undefined,

@@ -1,4 +1,4 @@
-import { BuiltItem, type Item, type Place, type U64 } from '../item.ts';
+import { asSmall, BuiltItem, type Item, type Place, type U64 } from '../item.ts';
 import { crc32 } from './crc32.ts';
 import { writeU32 } from './u32.ts';
 
@@ -88,5 +88,5 @@ export function writeU53(bytes: Buffer, at: number, n: number): void {
 }
 
 export function readU53(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x100000000;
+  return asSmall(bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x100000000);
 }

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { asSmall } from '../item.ts';
 
 /**
  * What the store counts and must not forget. One row, written with every batch, so that it always
@@ -109,7 +110,7 @@ export function decodeState(row: Buffer): StoreState | undefined {
   for (const [i, field] of FIELDS.slice(0, isChecked ? floats - 1 : floats).entries()) {
     const value = row.readDoubleLE(i * 8);
     if (!Number.isSafeInteger(value) || value < 0) return undefined;
-    state[field] = value;
+    state[field] = asSmall(value);
   }
   return state;
 }

@@ -27,6 +27,24 @@ describe('a reply is not sent before earlier noreply mutations are committed', (
   });
 });
 
+describe('a reply that is made beside the event loop', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it('follows that of a mutation before it, once that is committed', async () => {
+    const { port } = await startTestServer();
+    const client = await TestClient.connect(port);
+    const write = holdNextWrite();
+    client.send('set a 0 0 1\r\nx\r\nstats storage\r\n');
+    await write.begun;
+    const other = await TestClient.connect(port);
+    // The other's, begun later, is there.
+    await other.ask('stats storage\r\n', 'END\r\n');
+    expect(client.received).toBe('');
+    write.release();
+    expect(await client.ask('mn\r\n', 'MN\r\n')).toMatch(/^STORED\r\nSTAT .*END\r\nMN\r\n$/s);
+  });
+});
+
 describe('kill -9 right after a reply', () => {
   let workspace: Workspace;
   beforeEach(() => {

@@ -60,6 +60,21 @@ it('ReplyBuffer.slice() copies', () => {
   expect(copy.toString()).toBe('bcd');
 });
 
+it('ReplyBuffer.slice() gives what was written whatever was written, and sliced, before', () => {
+  const out = new ReplyBuffer();
+  const text = fc.oneof(fc.constantFrom('STORED\r\n', 'STORED\r\r', 'DELETED\r\n', 'OK\r\n'), fc.string({ unit: 'binary-ascii', maxLength: 70 }));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.string({ unit: 'binary-ascii', maxLength: 3 }), text)), (pieces) => {
+      const copies = pieces.map(([before, text]) => {
+        out.reset();
+        out.ascii(before + text);
+        return out.slice(before.length, out.length);
+      });
+      expect(copies.map((copy) => copy.toString('latin1'))).toEqual(pieces.map(([, text]) => text));
+    }),
+  );
+});
+
 it('ReplyBuffer starts at 64 KiB, doubles, and shrinks back once it is over 1 MiB', () => {
   const out = new ReplyBuffer();
   expect(out.bytes.length).toBe(64 * 1024);

@@ -6,7 +6,7 @@ import type { Item } from '../../src/item.ts';
 import { crc32 } from '../../src/store/crc32.ts';
 import { countKeys, dueFrom, dueRowKey, packKeys, readDueRowKey, unpackKeys } from '../../src/store/due-row.ts';
 import { readChanges } from '../../src/store/group-changes.ts';
-import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from '../../src/store/item-row.ts';
+import { readItemRow, readU53, RECORD_HEAD_BYTES, rowSize, writeItemRow, writeU53 } from '../../src/store/item-row.ts';
 import { itemKey, keyOfItem, prefixEnd } from '../../src/store/keys.ts';
 import { decodeTail, encodeTail } from '../../src/store/log-tail.ts';
 import { NEVER_EXPIRES, SegmentTable } from '../../src/store/segment-table.ts';
@@ -403,6 +403,18 @@ describe('SegmentTable', () => {
   });
 });
 
+describe('a whole number of 64 bits', () => {
+  it('is read as it was written, and by others', () => {
+    const bytes = Buffer.alloc(12);
+    const number = fc.oneof(u53, fc.constantFrom(0, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER));
+    fc.assert(fc.property(number, fc.nat(4), (n, at) => {
+      writeU53(bytes, at, n);
+      expect(readU53(bytes, at)).toBe(n);
+      expect(bytes.readBigUInt64LE(at)).toBe(BigInt(n));
+    }));
+  });
+});
+
 describe('TTL bucket', () => {
   const ttl = fc.integer({ min: 1, max: 2 ** 31 - 1 });
 
@@ -422,6 +434,13 @@ describe('TTL bucket', () => {
         expect(late).toBeLessThan(Math.max(4, ttl / 62));
       }),
     );
+  });
+
+  it('has a shift that is the logarithm of a 128th of the time to live, from 1024 s on', () => {
+    const powers = fc.tuple(fc.integer({ min: 10, max: 30 }), fc.integer({ min: 0, max: 1 })).map(([power, less]) => Math.max(1024, 2 ** power - less));
+    fc.assert(fc.property(fc.oneof(powers, fc.integer({ min: 1024, max: 2 ** 32 - 1 })), (ttl) => {
+      expect(ttlShift(ttl)).toBe(Math.floor(Math.log2(ttl / 128)));
+    }));
   });
 
   it('has a shift that fits five bits', () => {
