@@ -49,6 +49,11 @@ describe('measureContests()', () => {
     expect([...nanos!].map(([name, all]) => [name, all.length])).toEqual([['a', 3], ['b', 3]]);
   });
 
+  it('takes a result whose sum is more than a number can hold to the last digit', () => {
+    const { contests } = group({ a: () => 2 ** 51 + 3 });
+    expect(measureContests(contests, 1, 0.001).size).toBe(1);
+  });
+
   it('refuses a contestant whose results change', () => {
     let calls = 0;
     expect(() => measureContests(group({ a: () => calls++ }).contests, 1, 0.001)).toThrow('a came to another result');
