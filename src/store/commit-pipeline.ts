@@ -14,7 +14,7 @@ const DEFERRED_BYTES = 2 ** 20;
 const DEFERRED_MS = 100;
 
 /** Told of the keys of a group that was not committed. */
-type OnLost = (entries: CommitGroup['entries'], error: Error) => void;
+type OnLost = (entries: ReadonlyMap<string, Item | null>, error: Error) => void;
 
 /**
  * Group commit. One group is being written at a time; all that is staged meanwhile goes into the next. Once one could not
@@ -215,7 +215,7 @@ export class CommitPipeline {
         this.#settledGroups = number;
         if (error !== undefined) {
           // The group's own rows, if they are in it, never count.
-          if (this.#sealed?.rows.entries.size === 0) this.#sealed = undefined;
+          if (this.#sealed?.rows.hasCommitted === false) this.#sealed = undefined;
           this.#fail(group, error);
         }
         for (const waiter of group.waiters) waiter.committed(error);
@@ -241,7 +241,7 @@ export class CommitPipeline {
       await this.#writer.writeRecords(records);
       this.#committedGroup = newest;
       this.#deferred.add(group);
-      this.#deferred.commit(group);
+      this.#deferred.commit();
       this.#timer ??= setTimeout(() => this.#writeDeferred(), DEFERRED_MS).unref();
       return;
     }
@@ -256,7 +256,7 @@ export class CommitPipeline {
     await this.#writer.writeRecords(records);
     // Without a record that ends it nobody could tell after a crash that this batch is missing, and what comes behind it.
     if (records.length > 0 && this.#writer.mayDefer(group)) {
-      rows.commit(group);
+      rows.commit();
       this.#committedGroup = newest;
       sealed.written = this.#writeBeside(rows, cas);
     } else {

@@ -3,6 +3,7 @@ import type { CommitGroup } from './commit-group.ts';
 import { rowSize, writeItemRow } from './item-row.ts';
 import { ITEM, itemKey } from './keys.ts';
 import { type Level, RowBatch } from './row-batch.ts';
+import { nearKeyOrder } from './row-order.ts';
 import { RowScratch } from './row-scratch.ts';
 import { COPIED_VALUE_BYTES } from './tuning.ts';
 
@@ -12,8 +13,13 @@ import { COPIED_VALUE_BYTES } from './tuning.ts';
  * client costs 97 us of CPU with this, and 158 without (docs/architecture.md).
  */
 export class DeferredRows {
-  /** Newest state by key (latin1) of what is committed, large values left out; null = deleted. */
-  readonly entries: Map<string, Item | null> = new Map();
+  /** Keys (latin1) and their states, large values left out, as they came: the last of a key counts; null = deleted. */
+  readonly #keys: string[] = [];
+  readonly #items: (Item | null)[] = [];
+  /** How many of them, from the front, are committed. */
+  #committed = 0;
+  /** What is committed by key, from when somebody first asks for one: of what the RAM tier holds nobody does. */
+  #byKey: Map<string, Item | null> | undefined;
   /** Keys to list in the TTL index, by deadline * 32 + shift. */
   readonly hints: Map<number, string[]> = new Map();
   readonly #db: Level;
@@ -29,8 +35,23 @@ export class DeferredRows {
     this.#scratch = scratch;
   }
 
+  /** True until a group was added. */
   get isEmpty(): boolean {
-    return this.#batch === undefined;
+    return this.mutations === 0;
+  }
+
+  /** False while none of what was added is committed. */
+  get hasCommitted(): boolean {
+    return this.#committed > 0;
+  }
+
+  /** Newest state of what is committed, by key (latin1), large values left out; null = deleted. */
+  get entries(): ReadonlyMap<string, Item | null> {
+    if (this.#byKey === undefined) {
+      this.#byKey = new Map();
+      this.#enter(this.#byKey, 0);
+    }
+    return this.#byKey;
   }
 
   /** The batch that the rows are in. */
@@ -38,12 +59,13 @@ export class DeferredRows {
     return (this.#batch ??= new RowBatch(this.#db));
   }
 
-  /** Adds the rows of a group's items, and what it lists in the index. */
+  /** Adds a group: its items, and what it lists in the index. */
   add(group: CommitGroup): void {
-    const { batch } = this;
     for (const [key, item] of group.entries) {
-      if (item === null) batch.del(itemKey(key));
-      else this.#putItem(batch, key, item);
+      // Once its record is written it can be read.
+      const isLarge = item !== null && item.place !== undefined && item.length > COPIED_VALUE_BYTES;
+      this.#keys.push(key);
+      this.#items.push(isLarge ? { ...item, value: undefined } : item);
     }
     for (const [bucket, keys] of group.hints) {
       const before = this.hints.get(bucket);
@@ -54,12 +76,26 @@ export class DeferredRows {
     this.mutations += group.mutations;
   }
 
-  /** Takes note that a group is committed whose rows are among these. */
-  commit({ entries }: CommitGroup): void {
-    for (const [key, item] of entries) {
-      // Its record is written, and can be read.
-      const isLarge = item !== null && item.place !== undefined && item.length > COPIED_VALUE_BYTES;
-      this.entries.set(key, isLarge ? { ...item, value: undefined } : item);
+  /** Takes note that all that was added is committed. */
+  commit(): void {
+    const from = this.#committed;
+    this.#committed = this.#keys.length;
+    if (this.#byKey !== undefined) this.#enter(this.#byKey, from);
+  }
+
+  /** Puts the rows of all items into the batch, as a rule one of each key. */
+  encode(): void {
+    const { batch } = this;
+    const keys = this.#keys;
+    const order = nearKeyOrder(keys);
+    for (let n = 0; n < order.length; n++) {
+      const i = order[n]!;
+      const key = keys[i]!;
+      // What comes behind it replaces it.
+      if (n + 1 < order.length && keys[order[n + 1]!] === key) continue;
+      const item = this.#items[i]!;
+      if (item === null) batch.del(itemKey(key));
+      else this.#putItem(batch, key, item);
     }
   }
 
@@ -68,6 +104,10 @@ export class DeferredRows {
     let earliest = Number.POSITIVE_INFINITY;
     for (const bucket of this.hints.keys()) earliest = Math.min(earliest, Math.floor(bucket / 32));
     return earliest;
+  }
+
+  #enter(byKey: Map<string, Item | null>, from: number): void {
+    for (let i = from; i < this.#committed; i++) byKey.set(this.#keys[i]!, this.#items[i]!);
   }
 
   #putItem(batch: RowBatch, key: string, item: Item): void {

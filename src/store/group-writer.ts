@@ -112,6 +112,7 @@ export class GroupWriter {
    */
   seal(rows: DeferredRows, group: CommitGroup): void {
     rows.add(group);
+    rows.encode();
     const { state, segments, counted, values } = this.#contents;
     const { batch } = rows;
     state.batch++;

@@ -1,5 +1,5 @@
 import type { Item, Place } from '../item.ts';
-import type { CommitGroup, CommitWaiter } from './commit-group.ts';
+import type { CommitWaiter } from './commit-group.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
 import { type CommitStats, emptyCommitStats } from './commit-stats.ts';
 import { CommittedReader } from './committed-reader.ts';
@@ -522,7 +522,7 @@ export class Store {
   }
 
   /** A group with these entries was not committed. */
-  #lose(entries: CommitGroup['entries'], error: Error): void {
+  #lose(entries: ReadonlyMap<string, Item | null>, error: Error): void {
     this.#index.clear();
     this.#writes.lose(entries.keys());
     this.#options.onFailed(entries.keys(), error);

@@ -7,7 +7,7 @@ import { parsingGroup } from './parsing.ts';
 import { rememberingGroup } from './remembering.ts';
 import { samplingGroup } from './sampling.ts';
 import { splittingGroup } from './splitting.ts';
-import { bucketGroup, checksumGroup, storingGroup } from './storing.ts';
+import { bucketGroup, checksumGroup, orderGroup, storingGroup } from './storing.ts';
 import { writingGroup } from './writing.ts';
 
 const environment = { date: '2026-11-21', machine: 'a machine', node: 'v20', command: 'npm run bench -- --micro' };
@@ -31,6 +31,7 @@ describe.each([
   ['writing', writingGroup],
   ['storing', storingGroup],
   ['checksums', checksumGroup],
+  ['order', orderGroup],
   ['buckets', bucketGroup],
   ['remembering', rememberingGroup],
   ['sampling', samplingGroup],

@@ -3,6 +3,7 @@ import type { Item } from '../../../src/item.ts';
 import { crc32 } from '../../../src/store/crc32.ts';
 import { packKeys, unpackKeys } from '../../../src/store/due-row.ts';
 import { readItemRow, RECORD_HEAD_BYTES, rowSize, writeItemRow } from '../../../src/store/item-row.ts';
+import { nearKeyOrder } from '../../../src/store/row-order.ts';
 import { bucketDeadline, ttlShift } from '../../../src/store/ttl-bucket.ts';
 import { valueOfRecord, writeRecord } from '../../../src/store/value-record.ts';
 import { type Contest, type ContestGroup, mustAgree, type Pass } from './contest.ts';
@@ -10,8 +11,12 @@ import { keyOf } from './requests.ts';
 
 /** Rows, records and lists of one pass. */
 const COUNT = 256;
+/** Rows in a batch, about as many as are deferred. */
+const ROWS_PER_BATCH = 700;
 /** Keys in a row of the TTL index. */
 const KEYS_PER_ROW = 32;
+/** 2^32 over the golden ratio: its multiples lie far apart, in no order that sorting could use. */
+const GOLDEN = 2_654_435_769;
 const NOW = 1_800_000_000;
 
 /** The formats on disk, written and read in memory. The floor copies bytes that are ready. */
@@ -66,6 +71,22 @@ export function bucketGroup(): ContestGroup {
     references: ['floor'],
     showsExtra: false,
     contests: [{ name: '1 s to 31 days', count: COUNT, bytes: 8, passes: new Map([['tugela', tugela], ['floor', floor]]) }],
+  };
+}
+
+/** Keys of a batch in their order, beside the same by comparing strings. */
+export function orderGroup(): ContestGroup {
+  const keys = Array.from({ length: ROWS_PER_BATCH }, (_, i) => keyOf((Math.imul(i, GOLDEN) >>> 0) % 100_000));
+  const indices = keys.map((_, i) => i);
+  const sum = (order: ArrayLike<number>): number => order[1]! + order[ROWS_PER_BATCH - 2]!;
+  const tugela = (): number => sum(nearKeyOrder(keys));
+  const naive = (): number => sum(indices.toSorted((a, b) => (keys[a]! < keys[b]! ? -1 : 1)));
+  return {
+    title: 'Rows of a batch, put in order, ns each',
+    contestants: ['tugela', 'naive'],
+    references: ['naive'],
+    showsExtra: false,
+    contests: [agreeing(`${ROWS_PER_BATCH} keys`, keyOf(0).length, ROWS_PER_BATCH, new Map([['tugela', tugela], ['naive', naive]]))],
   };
 }
 
