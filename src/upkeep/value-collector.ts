@@ -43,11 +43,11 @@ const HALF_TIME = 0.85;
 const MOST_TIME = 1;
 const ALL_TIME = 1.1;
 /**
- * Bytes that a store counts as having alive, at least: that a small one takes three times as much is no matter, and the more may be
- * dead, the less is copied. With 110 MB alive half a value was moved for each that was stored, and now one in sixteen
- * (docs/architecture.md).
+ * Bytes that a store counts as having alive, at least: that a small one takes five times as much is no matter, and the more may be
+ * dead, the less is copied. With 100 MB alive half a value was moved for each that was stored when this did not exist, one in
+ * sixteen when it was 256 MiB, and now next to none (docs/architecture.md).
  */
-const LIVE_MIN: number = 256 * 2 ** 20;
+const LIVE_MIN: number = 512 * 2 ** 20;
 /** The same as a share of `--disk-limit`: what is dead takes no room from what is alive. */
 const LIVE_MIN_SHARE = 1 / 8;
 
